@@ -1,0 +1,273 @@
+"""Every compiled function of the package: arrays and floats in, `out` arrays written.
+
+All of them stand in this one file because numba's cache does not see an edit of a compiled function
+in another file. Shapes: `s` members of an ensemble, `n` tokens, `d` the sphere's dimension, `e` the
+dimension of the features, `m` sources.
+
+The sum of the book, for token i with feature z_i and sources j with feature z_j and value v_j, is
+
+    w_ij = exp(beta <z_i, z_j>),      sum_j w_ij v_j.
+
+It is computed with *differences first*: -beta |z_i - z_j|^2 / 2 in the exponent and v_j - v_i under
+the sum. The exponent then needs no large number that cancels, and the drift of a token that sits in a
+tight cluster keeps its relative accuracy however small it is (a sum that is projected afterwards
+leaves rounding noise of 1e-16, which drowns the true drift of a metastable state).
+"""
+
+import numpy as np
+
+from ._jit import EXACT, jit
+
+TILE = 256  # sources handled together: logits and weights of one tile stay in the first-level cache
+
+
+@jit(EXACT)
+def exp(x):
+    """exp(x) for x <= 709, relative error below 1e-15 (below e^-708: 0), in a form that vectorizes.
+
+    Range reduction x = k log 2 + r with |r| <= log(2)/2, a Taylor polynomial of degree 13 for e^r, and
+    2^k written into the exponent's bits. The C library's exp would be called element by element.
+    """
+    x = x if x > -708.0 else -708.0
+    k = np.floor(x * 1.4426950408889634 + 0.5)
+    r = x - k * 0.693147180369123816490
+    r = r - k * 1.90821492927058770002e-10
+    p = 1.6059043836821613e-10
+    p = p * r + 2.08767569878681e-09
+    p = p * r + 2.505210838544172e-08
+    p = p * r + 2.755731922398589e-07
+    p = p * r + 2.7557319223985893e-06
+    p = p * r + 2.48015873015873e-05
+    p = p * r + 0.0001984126984126984
+    p = p * r + 0.001388888888888889
+    p = p * r + 0.008333333333333333
+    p = p * r + 0.041666666666666664
+    p = p * r + 0.16666666666666666
+    p = p * r + 0.5
+    p = p * r + 1.0
+    p = p * r + 1.0
+    power = np.int64((np.int64(k) + 1023) << 52).view(np.float64)
+    return p * power if x > -708.0 else 0.0
+
+
+@jit()
+def prepare(x, a, b, beta, carry, keys, values, potential, offset):
+    """Lift tokens to features and put the sum into its differences-first form.
+
+    Parameters
+    ----------
+    x : (s, n, d) unit tokens
+    a : (n, d/2, 2) cosines and sines of the rotation planes, or (n, 0, 0) for the identity
+    b : (n, e) shift of the features, e >= d
+    carry : whether the values are the features (else the tokens)
+    keys : (s, e, n) out, features, scaled where their size would overflow
+    values : (s, d, n) out, what the sum adds up: of the features, only the part that the pullback sees
+    potential : (s, n) out, beta (|z_j|^2 - R^2)/2 <= 0 with R the largest feature norm of the member
+    offset : (s, n) out, beta (|z_i|^2 + R^2)/2, what the differences-first form leaves out of row i
+
+    Returns
+    -------
+    sharpness : (s,) array, the inverse temperature that belongs to the scaled keys
+    """
+    s, n, d = x.shape
+    e = b.shape[1]
+    sharpness = np.empty(s)
+    for member in range(s):
+        z = keys[member]
+        largest = 0.0
+        for j in range(n):
+            for c in range(d):
+                z[c, j] = x[member, j, c]
+            for k in range(a.shape[1]):
+                u, v = z[2 * k, j], z[2 * k + 1, j]
+                z[2 * k, j] = a[j, k, 0] * u - a[j, k, 1] * v
+                z[2 * k + 1, j] = a[j, k, 1] * u + a[j, k, 0] * v
+            for c in range(d, e):
+                z[c, j] = 0.0
+            for c in range(e):
+                z[c, j] += b[j, c]
+                largest = max(largest, abs(z[c, j]))
+        for c in range(d):
+            for j in range(n):
+                values[member, c, j] = z[c, j] if carry else x[member, j, c]
+
+        # Beyond about 1e200 a logit's rounding error alone decides every weight: they are those of a
+        # hard maximum. Smaller keys with a finite sharpness give the same weights and cannot overflow.
+        sharpness[member] = beta
+        bound = np.sqrt(float(e)) * largest
+        scaled = largest > 1e100 or (largest > 0.0 and beta * bound * bound > 1e200)
+        if scaled:
+            sharpness[member] = min(beta * bound * bound, 1e200)
+            for c in range(e):
+                for j in range(n):
+                    z[c, j] /= bound
+
+        top = 0.0
+        for j in range(n):
+            norm2 = 0.0
+            for c in range(e):
+                norm2 += z[c, j] * z[c, j]
+            potential[member, j] = norm2
+            top = max(top, norm2)
+        for j in range(n):
+            norm2 = potential[member, j]
+            potential[member, j] = 0.5 * sharpness[member] * (norm2 - top)
+            unit = bound if scaled else 1.0
+            offset[member, j] = 0.5 * beta * unit * unit * (norm2 + top)
+    return sharpness
+
+
+@jit()
+def attend(a, b, carry, sharpness, keys, values, potential, offset, first, last, drift, log_mass):
+    """The attention sum for rows first..last-1 of the ensemble (row = member * n + token).
+
+    Writes, for each row, the pullback's distance from the token and the logarithm of the row's mass,
+
+        drift_i    = A_i^T (sum_j w_ij v_j / sum_j w_ij) - x_i,
+        log_mass_i = log sum_j exp(beta <z_i, z_j>),
+
+    from which every velocity, layer and energy of the package follows. No row depends on how the rows
+    are shared out, so the bits do not depend on the number of threads.
+    """
+    _, e, m = keys.shape
+    n, d = log_mass.shape[1], drift.shape[2]
+    weight = np.empty(TILE)
+    total = np.empty(d)
+    for row in range(first, last):
+        member, i = row // n, row % n
+        half = 0.5 * sharpness[member]
+
+        # The token's own logit is potential_i <= 0 and no logit is positive: as long as it is far from
+        # underflow it serves as the shift. Only a token of small norm among large ones needs the maximum.
+        shift = potential[member, i]
+        if shift < -300.0:
+            for j in range(m):
+                distance2 = 0.0
+                for c in range(e):
+                    difference = keys[member, c, j] - keys[member, c, i]
+                    distance2 += difference * difference
+                shift = max(shift, potential[member, j] - half * distance2)
+
+        mass = 0.0
+        total[:] = 0.0
+        for start in range(0, m, TILE):
+            width = min(TILE, m - start)
+            p = potential[member, start : start + width]
+            for j in range(width):
+                weight[j] = p[j] - shift
+            for c in range(e):
+                here = keys[member, c, i]
+                z = keys[member, c, start : start + width]
+                for j in range(width):
+                    weight[j] -= half * (z[j] - here) * (z[j] - here)
+            part = 0.0
+            for j in range(width):
+                weight[j] = exp(weight[j])
+                part += weight[j]
+            mass += part
+            for c in range(d):
+                here = values[member, c, i]
+                v = values[member, c, start : start + width]
+                part = 0.0
+                for j in range(width):
+                    part += weight[j] * (v[j] - here)
+                total[c] += part
+
+        log_mass[member, i] = offset[member, i] + shift + np.log(mass)
+        for c in range(d):
+            drift[member, i, c] = total[c] / mass
+            if carry:
+                drift[member, i, c] += b[i, c]
+        if carry:
+            for k in range(a.shape[1]):
+                u, v = drift[member, i, 2 * k], drift[member, i, 2 * k + 1]
+                drift[member, i, 2 * k] = a[i, k, 0] * u + a[i, k, 1] * v
+                drift[member, i, 2 * k + 1] = a[i, k, 0] * v - a[i, k, 1] * u
+
+
+@jit()
+def attend_all(x, a, b, beta, carry, drift, log_mass):
+    """`prepare` and `attend` for all rows in one call: what small systems and integrators use."""
+    s, n, d = x.shape
+    e = b.shape[1]
+    keys = np.empty((s, e, n))
+    values = np.empty((s, d, n))
+    potential = np.empty((s, n))
+    offset = np.empty((s, n))
+    sharpness = prepare(x, a, b, beta, carry, keys, values, potential, offset)
+    attend(a, b, carry, sharpness, keys, values, potential, offset, 0, s * n, drift, log_mass)
+
+
+@jit()
+def norm(v):
+    """Euclidean norm of a vector, without overflow or underflow."""
+    total = 0.0
+    for c in range(v.size):
+        total += v[c] * v[c]
+    if 1e-280 < total < 1e280:
+        return np.sqrt(total)
+    largest = 0.0
+    for c in range(v.size):
+        largest = max(largest, abs(v[c]))
+    if largest == 0.0:
+        return 0.0
+    total = 0.0
+    for c in range(v.size):
+        total += (v[c] / largest) * (v[c] / largest)
+    return largest * np.sqrt(total)
+
+
+@jit()
+def renormalize(rows, tolerance):
+    """Divide rows (k, d) by their norms in place; the index of the first row off by more, or -1."""
+    for i in range(rows.shape[0]):
+        length = norm(rows[i])
+        if not abs(length - 1.0) <= tolerance:  # NaN too
+            return i
+        for c in range(rows.shape[1]):
+            rows[i, c] /= length
+    return -1
+
+
+@jit()
+def normalize(x, out):
+    """out = N(x) row by row; a zero row stays zero. Shapes (s, n, d)."""
+    for member in range(x.shape[0]):
+        for i in range(x.shape[1]):
+            length = norm(x[member, i])
+            for c in range(x.shape[2]):
+                out[member, i, c] = x[member, i, c] / length if length > 0.0 else 0.0
+
+
+@jit()
+def tangent(x, drift, log_mass, normalized, out):
+    """The velocity P_x g: for the softmax P_x drift, else times the row's mass over n."""
+    s, n, d = x.shape
+    for member in range(s):
+        for i in range(n):
+            radial = 0.0
+            for c in range(d):
+                radial += x[member, i, c] * drift[member, i, c]
+            mass = 1.0 if normalized else np.exp(log_mass[member, i] - np.log(n))
+            for c in range(d):
+                out[member, i, c] = mass * (drift[member, i, c] - x[member, i, c] * radial)
+
+
+@jit()
+def layer(x, drift, log_mass, normalized, step, out):
+    """One layer x <- N(x + step g) with step (n,) >= 0, inf allowed; N(0) leaves the token."""
+    s, n, d = x.shape
+    for member in range(s):
+        for i in range(n):
+            mass = 1.0 if normalized else np.exp(log_mass[member, i] - np.log(n))
+            weight = step[i] * mass if step[i] > 0.0 else 0.0
+            # Whichever of the two terms is the larger keeps the factor 1, so that nothing overflows.
+            for c in range(d):
+                g = x[member, i, c] + drift[member, i, c]
+                if weight > 1.0:
+                    out[member, i, c] = x[member, i, c] / weight + g
+                else:
+                    out[member, i, c] = x[member, i, c] + weight * g
+            length = norm(out[member, i])
+            for c in range(d):
+                out[member, i, c] = out[member, i, c] / length if length > 0.0 else x[member, i, c]

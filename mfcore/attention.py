@@ -1,0 +1,260 @@
+"""Self-attention as a flow and as a layer: velocity, energy and the step x <- N(x + step g)."""
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+
+import numba
+import numpy as np
+from scipy.special import logsumexp
+
+from . import _check, _kernels
+
+__all__ = ["SelfAttention"]
+
+# Below this number of pairs the hand-over to a second thread costs more than it saves.
+PAIRS_PER_THREAD = 200_000
+
+
+class SelfAttention:
+    r"""Self-attention on the unit sphere, with an optional auxiliary variable.
+
+    Token i has the feature :math:`z_i = A_i x_i + b_i` (``auxiliary``), compares itself with the others by
+    :math:`w_{ij} = e^{\beta\langle z_i, z_j\rangle}`, and is pulled by
+
+    .. math:: g_i = A_i^\top \frac{\sum_j w_{ij} z_j}{Z_i}, \qquad
+              Z_i = \sum_j w_{ij}\ (\text{softmax}) \quad\text{or}\quad Z_i = n\ (\text{none}).
+
+    With ``values="tokens"`` the encoding sits in queries and keys only, and
+    :math:`g_i = \sum_j w_{ij} x_j / Z_i`.
+
+    Parameters
+    ----------
+    beta : float
+        Inverse temperature, positive and finite.
+    normalization : {"softmax", "none"}, optional
+        Whether row i is divided by its own mass or by n.
+    auxiliary : AdditivePE, RotaryPE or ConcatPE, optional
+        The feature map; without it :math:`z_i = x_i`.
+    values : {"features", "tokens"}, optional
+        Whether the values carry the auxiliary variable too (the gradient form) or are the bare tokens
+        (encodings as they are deployed in queries and keys).
+
+    Raises
+    ------
+    TypeError
+        If beta is no real number or auxiliary is none of the feature maps.
+    ValueError
+        If beta is not positive and finite, or a string is none of those allowed.
+
+    Notes
+    -----
+    With softmax every result is finite for every finite beta and scale of the encoding. Results have the
+    same bits on any number of threads. The dynamics are those of Geshkovski, Letrouit, Polyanskiy and
+    Rigollet (arXiv 2312.10794): their SA is "softmax", their USA is "none".
+
+    Examples
+    --------
+    >>> import numpy as np, mfcore as mf
+    >>> x = mf.sphere.sample(16, 3, np.random.default_rng(0))
+    >>> model = mf.SelfAttention(beta=2.0)
+    >>> bool(model.log_energy(model.layer(x, 1.0)) >= model.log_energy(x))
+    True
+    """
+
+    def __init__(self, beta, normalization="softmax", auxiliary=None, values="features"):
+        self.beta = _check.real("beta", beta, 0.0)
+        self.normalization = _check.choice("normalization", normalization, ("softmax", "none"))
+        self.values = _check.choice("values", values, ("features", "tokens"))
+        if auxiliary is not None and not hasattr(auxiliary, "_affine"):
+            raise TypeError(f"auxiliary must be AdditivePE, RotaryPE, ConcatPE or None, got {auxiliary!r}")
+        self.auxiliary = auxiliary
+
+    def velocity(self, x):
+        r"""The tangent field :math:`P_{x_i} g_i` of the flow :math:`\dot x_i = P_{x_i} g_i`.
+
+        Parameters
+        ----------
+        x : array_like, (n, d)
+            Tokens, unit rows.
+
+        Returns
+        -------
+        ndarray, (n, d)
+            Velocities, orthogonal to the tokens row by row; the drift of a tight cluster keeps its
+            relative accuracy.
+
+        Raises
+        ------
+        OverflowError
+            Without softmax, where the velocity itself exceeds the floating range.
+        TypeError, ValueError
+            For tokens that are no finite real unit rows, or do not fit the auxiliary variable.
+        """
+        x = _check.unit_rows("x", x)[None]
+        velocity = self._velocity(x, *self._evaluate(x, *self._affine(x)))[0]
+        if not np.isfinite(velocity).all():
+            raise OverflowError(
+                "the unnormalized velocity exceeds the floating range: use normalization='softmax', "
+                "whose limits are the same, or look at log_energy"
+            )
+        return velocity
+
+    def layer(self, x, step):
+        r"""One discrete layer, :math:`x_i \leftarrow N(x_i + \text{step}_i\, g_i)` with N(v) = v/|v|.
+
+        Parameters
+        ----------
+        x : array_like, (n, d)
+            Tokens, unit rows.
+        step : float or array_like, (n,)
+            Step sizes, at least 0; ``np.inf`` is :math:`x_i \leftarrow N(g_i)`.
+
+        Returns
+        -------
+        ndarray, (n, d)
+            Unit rows. A token whose sum is zero stays where it is.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As for velocity, and for steps that are negative, NaN or not one number or n numbers.
+        """
+        x = _check.unit_rows("x", x)[None]
+        step = np.broadcast_to(_steps(step, x.shape[1]), x.shape[1:2])
+        return self._layer(x, *self._evaluate(x, *self._affine(x)), np.ascontiguousarray(step))[0]
+
+    def log_energy(self, x):
+        r"""Logarithm of the energy, :math:`\log\frac{1}{2\beta n^2}\sum_{ij} e^{\beta\langle z_i,z_j\rangle}`.
+
+        Parameters
+        ----------
+        x : array_like, (n, d)
+            Tokens, unit rows.
+
+        Returns
+        -------
+        float
+            Never infinite as long as beta times the largest squared feature norm is in the floating range.
+
+        Raises
+        ------
+        OverflowError
+            Where even the logarithm exceeds the floating range.
+        TypeError, ValueError
+            As for velocity; ValueError if values="tokens", whose flow is no gradient of an energy.
+        """
+        self._require_energy()
+        x = _check.unit_rows("x", x)[None]
+        log_energy = float(self._log_energy(self._evaluate(x, *self._affine(x))[1])[0])
+        if not np.isfinite(log_energy):
+            raise OverflowError("even log_energy exceeds the floating range: beta times the squared feature norm does")
+        return log_energy
+
+    def energy(self, x):
+        r"""The attention energy :math:`\frac{1}{2\beta n^2}\sum_{ij} e^{\beta\langle z_i,z_j\rangle}`.
+
+        Parameters
+        ----------
+        x : array_like, (n, d)
+            Tokens, unit rows.
+
+        Returns
+        -------
+        float
+            The double mean of the kernel over 2 beta. Every layer and both flows increase it.
+
+        Raises
+        ------
+        OverflowError
+            Where the energy exceeds the floating range; log_energy does not.
+        TypeError, ValueError
+            As for log_energy.
+        """
+        return _exp_or_overflow(self.log_energy(x))
+
+    # The rest works on checked ensembles (s, n, d) and is what flow and maximize build on.
+
+    def _require_energy(self):
+        if self.values == "tokens":
+            raise ValueError('a model with values="tokens" has no energy: its field is no gradient')
+
+    def _affine(self, x):
+        n, d = x.shape[1:]
+        if self.auxiliary is None:
+            return np.empty((n, 0, 0)), np.zeros((n, d))
+        return self.auxiliary._affine(n, d)
+
+    def _evaluate(self, x, a, b):
+        s, n, d = x.shape
+        e = b.shape[1]
+        carry = self.values == "features"
+        drift, log_mass = np.empty((s, n, d)), np.empty((s, n))
+        threads = min(numba.config.NUMBA_NUM_THREADS, s * n * n // PAIRS_PER_THREAD)
+        if threads < 2:
+            _kernels.attend_all(x, a, b, self.beta, carry, drift, log_mass)
+            return drift, log_mass
+        keys, values = np.empty((s, e, n)), np.empty((s, d, n))
+        potential, offset = np.empty((s, n)), np.empty((s, n))
+        sharpness = _kernels.prepare(x, a, b, self.beta, carry, keys, values, potential, offset)
+
+        def rows(first, last):
+            _kernels.attend(a, b, carry, sharpness, keys, values, potential, offset, first, last, drift, log_mass)
+
+        bounds = np.linspace(0, s * n, threads + 1).astype(int).tolist()
+        list(_pool().map(rows, bounds[:-1], bounds[1:]))
+        return drift, log_mass
+
+    def _velocity(self, x, drift, log_mass):
+        out = np.empty_like(x)
+        _kernels.tangent(x, drift, log_mass, self.normalization == "softmax", out)
+        return out
+
+    def _layer(self, x, drift, log_mass, step):
+        out = np.empty_like(x)
+        _kernels.layer(x, drift, log_mass, self.normalization == "softmax", step, out)
+        return out
+
+    def _log_energy(self, log_mass):
+        n = log_mass.shape[1]
+        return logsumexp(log_mass, axis=1) - 2 * np.log(n) - np.log(2) - np.log(self.beta)
+
+
+def _steps(step, n):
+    if isinstance(step, (int, float)) and not isinstance(step, bool):
+        return np.float64(_check.real("step", step, 0.0, strict=False, infinite=True))
+    step = np.asarray(step)
+    if step.dtype.kind not in "iuf":
+        raise TypeError(f"step must be real numbers, got dtype {step.dtype}")
+    if step.shape not in ((), (n,)):
+        raise ValueError(f"step must be one number or have shape ({n},), got {step.shape}")
+    if not (step >= 0).all():
+        raise ValueError(f"step must be at least 0, got {step[~(step >= 0)].ravel()[0]}")
+    return step.astype(np.float64)
+
+
+def _exp_or_overflow(log_energy):
+    with np.errstate(over="ignore"):
+        energy = np.exp(log_energy)
+    if not np.isfinite(energy).all():
+        raise OverflowError("the energy exceeds the floating range: use log_energy")
+    return energy if np.ndim(energy) else float(energy)
+
+
+_threads = None
+
+
+def _pool():
+    # Threads of our own, not numba's: its OpenMP layer aborts after a fork and its other one must not be
+    # entered from two threads. A child process starts with an empty pool.
+    global _threads
+    if _threads is None:
+        _threads = ThreadPoolExecutor(numba.config.NUMBA_NUM_THREADS, thread_name_prefix="mfcore")
+    return _threads
+
+
+def _forget_pool():
+    global _threads
+    _threads = None
+
+
+os.register_at_fork(after_in_child=_forget_pool)

@@ -1,0 +1,120 @@
+"""Auxiliary variables: each token i carries a frozen p_i, which enters as a feature z_i = A_i x_i + b_i.
+
+Attention compares features, exp(beta <z_i, z_j>), and sends back the pullback A_i^T sum_j w_ij z_j.
+The kernels read every such map as two arrays, the planes of a rotation A_i and the shift b_i: `_affine`.
+"""
+
+import numpy as np
+
+from . import _check
+
+__all__ = ["AdditivePE", "ConcatPE", "RotaryPE"]
+
+
+def _fits(p, n, name):
+    if len(p) != n:
+        raise ValueError(f"{name} was given for {len(p)} tokens, but there are {n}")
+
+
+class AdditivePE:
+    """Additive positional encoding, z_i = x_i + scale p_i.
+
+    Parameters
+    ----------
+    p : array_like, (n, d)
+        One position a token, any finite vectors.
+    scale : float, optional
+        Strength s of the encoding; 0 switches it off.
+
+    Raises
+    ------
+    TypeError
+        If p or scale is not real.
+    ValueError
+        If p is empty or not finite, or if scale * p overflows.
+    """
+
+    def __init__(self, p, scale=1.0):
+        self.p = _check.real_array("p", p, 2)
+        self.scale = _check.real("scale", scale)
+        with np.errstate(over="ignore"):
+            self._shift = _check.real_array("scale * p", self.scale * self.p)
+
+    def _affine(self, n, d):
+        _fits(self.p, n, "p")
+        if self.p.shape[1] != d:
+            raise ValueError(f"p must have dimension {d} like the tokens, got {self.p.shape[1]}")
+        return np.empty((n, 0, 0)), self._shift
+
+
+class RotaryPE:
+    """Rotary positional encoding, z_i = R_{p_i} x_i.
+
+    R_p turns the plane of the coordinates (2k, 2k+1) by the angle p * frequencies[k].
+
+    Parameters
+    ----------
+    positions : array_like, (n,)
+        One real position a token.
+    frequencies : array_like, (d/2,)
+        One angular frequency a plane, in radians per unit of position.
+
+    Raises
+    ------
+    TypeError
+        If an argument is not real.
+    ValueError
+        If an argument is empty or not finite; on use, if the dimension d is odd or not twice the number
+        of frequencies.
+
+    References
+    ----------
+    Su et al., RoFormer, arXiv 2104.09864. Here the values carry the rotation too (the gradient form).
+    """
+
+    def __init__(self, positions, frequencies):
+        self.positions = _check.real_array("positions", positions, 1)
+        self.frequencies = _check.real_array("frequencies", frequencies, 1)
+        with np.errstate(over="ignore"):
+            angle = np.multiply.outer(self.positions, self.frequencies)
+        angle = _check.real_array("positions * frequencies", angle)
+        self._planes = np.stack([np.cos(angle), np.sin(angle)], axis=-1)
+
+    def _affine(self, n, d):
+        _fits(self.positions, n, "positions")
+        if d % 2:
+            raise ValueError(f"RotaryPE needs an even dimension, got d = {d}")
+        if d != 2 * len(self.frequencies):
+            raise ValueError(f"frequencies must have d/2 = {d // 2} entries, got {len(self.frequencies)}")
+        return self._planes, np.zeros((n, d))
+
+
+class ConcatPE:
+    """Concatenated positional encoding, z_i = (x_i, sqrt(kappa) p_i).
+
+    The kernel becomes exp(beta (<x_i, x_j> + kappa <p_i, p_j>)): a positional bias.
+
+    Parameters
+    ----------
+    p : array_like, (n, m)
+        One position a token, any finite vectors.
+    kappa : float, optional
+        Strength of the bias, at least 0.
+
+    Raises
+    ------
+    TypeError
+        If p or kappa is not real.
+    ValueError
+        If p is empty or not finite, or kappa is negative.
+    """
+
+    def __init__(self, p, kappa=1.0):
+        self.p = _check.real_array("p", p, 2)
+        self.kappa = _check.real("kappa", kappa, 0.0, strict=False)
+        with np.errstate(over="ignore"):
+            self._tail = _check.real_array("sqrt(kappa) * p", np.sqrt(self.kappa) * self.p)
+
+    def _affine(self, n, d):
+        _fits(self.p, n, "p")
+        return np.empty((n, 0, 0)), np.hstack([np.zeros((n, d)), self._tail])

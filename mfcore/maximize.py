@@ -1,0 +1,116 @@
+"""Maximizers of the energy by the fixed-point ascent x <- N(g)."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from . import _check
+from .attention import _exp_or_overflow
+
+__all__ = ["Maximizer", "maximize"]
+
+# How far log-energy may fall in one iteration by rounding alone, relative to its size.
+ROUNDING = 1e-12
+
+
+@dataclass(frozen=True)
+class Maximizer:
+    """What `maximize` returns; with several starts each field but x gains a leading axis (starts,).
+
+    Attributes
+    ----------
+    x : ndarray, (n, d) or (starts, n, d)
+        The last iterate.
+    log_energy : float or ndarray
+        Logarithm of its energy; None for a model that has no energy.
+    residual : float or ndarray
+        Largest distance |N(g_i) - x_i| of a token from its image.
+    iterations : int or ndarray
+        Layers applied.
+    converged : bool or ndarray
+        Whether the residual is at most `tol` and, where the theory says that log-energy cannot fall, it
+        never fell by more than rounding. A fixed point of the full step has <g_i, x_i> > 0 (or g_i = 0), so
+        no resting point x = -N(g) of a finite step passes for one.
+    """
+
+    x: np.ndarray
+    log_energy: float | np.ndarray | None
+    residual: float | np.ndarray
+    iterations: int | np.ndarray
+    converged: bool | np.ndarray
+
+    @property
+    def energy(self):
+        """float or ndarray: the energy; OverflowError where only its logarithm is finite."""
+        if self.log_energy is None:
+            raise ValueError("this result has no energy: its model has values='tokens'")
+        return _exp_or_overflow(self.log_energy)
+
+
+def maximize(model, x0, *, tol=1e-13, max_iter=10_000):
+    """Climb the energy by x <- N(g), the layer of infinite step, until no token moves.
+
+    Each iteration cannot lower the energy (layer monotonicity), so the limit is a critical point, in general
+    a local maximum that depends on the start: give many.
+
+    Parameters
+    ----------
+    model : SelfAttention
+        With values="tokens" the iteration is the same but climbs nothing: `converged` then means the residual.
+    x0 : array_like, (n, d) or (starts, n, d)
+        One start or several, unit rows. Each start gives the same bits as if it ran alone.
+    tol : float, optional
+        Residual at which a start has converged.
+    max_iter : int, optional
+        Iterations at most.
+
+    Returns
+    -------
+    Maximizer
+        The last iterates, and for each start whether it converged.
+
+    Raises
+    ------
+    OverflowError
+        If even log-energies exceed the floating range.
+    TypeError, ValueError
+        For tokens, tolerances or counts that are no such numbers.
+
+    Notes
+    -----
+    The ascent is monotone because the energy is convex in the law of the features and the potential is convex
+    in the token: see the chapter on collapse for the proof.
+    """
+    x0 = _check.unit_rows("x0", x0, (2, 3))
+    tol = _check.real("tol", tol, 0.0)
+    max_iter = _check.count("max_iter", max_iter)
+    x = x0[None] if x0.ndim == 2 else x0
+    starts, n, _ = x.shape
+    a, b = model._affine(x)
+    climbs = model.values == "features"
+    step = np.full(n, np.inf)
+    residual, iterations = np.full(starts, np.inf), np.zeros(starts, int)
+    log_energy, monotone = np.full(starts, -np.inf), np.ones(starts, bool)
+    active = np.arange(starts)
+    while len(active):
+        now = x[active]
+        drift, log_mass = model._evaluate(now, a, b)
+        image = model._layer(now, drift, log_mass, step)
+        residual[active] = np.linalg.norm(image - now, axis=2).max(axis=1)
+        if climbs:
+            reached = model._log_energy(log_mass)
+            if not np.isfinite(reached).all():
+                raise OverflowError("even log_energy exceeds the floating range: beta times the squared feature norm does")
+            slack = ROUNDING * np.maximum(1.0, np.abs(reached))
+            monotone[active] &= reached >= log_energy[active] - slack
+            log_energy[active] = reached
+        moving = (residual[active] > tol) & (iterations[active] < max_iter)
+        active = active[moving]
+        x[active] = image[moving]
+        iterations[active] += 1
+    converged = (residual <= tol) & monotone
+    if x0.ndim == 3:
+        return Maximizer(x, log_energy if climbs else None, residual, iterations, converged)
+    return Maximizer(
+        x[0], float(log_energy[0]) if climbs else None, float(residual[0]), int(iterations[0]), bool(converged[0])
+    )
