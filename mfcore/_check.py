@@ -7,6 +7,7 @@ import numpy as np
 from . import _kernels
 
 OFF_SPHERE = 1e-6  # rows this near the sphere are renormalized, others refused
+NO_NUMBERS = (bool, np.bool_, np.timedelta64)  # though Python's number tower lets them in
 
 
 def _finite(name, array):
@@ -31,7 +32,8 @@ def real_array(name, value, ndim=(0, 1, 2, 3), finite=True):
         raise ValueError(f"{name} must have {wanted} dimension(s), got shape {array.shape}")
     if array.size == 0:
         raise ValueError(f"{name} is empty: got shape {array.shape}")
-    array = np.array(array, dtype=np.float64, order="C")
+    with np.errstate(over="ignore"):  # of long doubles: what became inf is refused below
+        array = np.array(array, dtype=np.float64, order="C")
     if finite:
         _finite(name, array)
     return array
@@ -39,11 +41,14 @@ def real_array(name, value, ndim=(0, 1, 2, 3), finite=True):
 
 def real(name, value, low=-np.inf, high=np.inf, *, strict=True, infinite=False):
     """A float in (low, high), or in [low, high] when not strict."""
-    if isinstance(value, (bool, np.bool_)) or not (
+    if isinstance(value, NO_NUMBERS) or not (
         isinstance(value, numbers.Real) or (isinstance(value, np.ndarray) and value.ndim == 0 and value.dtype.kind in "iuf")
     ):
         raise TypeError(f"{name} must be a real number, got {value!r}")
-    value = float(value)
+    try:
+        value = float(value)
+    except OverflowError:
+        raise ValueError(f"{name} must be a finite number, got an integer beyond the floating range") from None
     inside = low < value < high if strict else low <= value <= high
     if infinite and value == np.inf:
         return value
@@ -55,7 +60,7 @@ def real(name, value, low=-np.inf, high=np.inf, *, strict=True, infinite=False):
 
 def count(name, value, low=1):
     """An int that is at least `low`."""
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Integral):
+    if isinstance(value, NO_NUMBERS) or not isinstance(value, numbers.Integral):
         raise TypeError(f"{name} must be an integer, got {value!r}")
     if value < low:
         raise ValueError(f"{name} must be at least {low}, got {value}")
@@ -64,7 +69,7 @@ def count(name, value, low=1):
 
 def choice(name, value, allowed):
     """One of the allowed strings."""
-    if value not in allowed:
+    if not isinstance(value, str) or value not in allowed:
         raise ValueError(f"{name} must be one of {', '.join(map(repr, allowed))}, got {value!r}")
     return value
 

@@ -50,7 +50,7 @@ def exp(x):
     return p * power if x > -708.0 else 0.0
 
 
-@jit()
+@jit(EXACT)  # the order of its products is what keeps them in range
 def prepare(x, a, b, beta, carry, keys, values, potential, offset):
     """Lift tokens to features and put the sum into its differences-first form.
 
@@ -113,7 +113,7 @@ def prepare(x, a, b, beta, carry, keys, values, potential, offset):
             norm2 = potential[member, j]
             potential[member, j] = 0.5 * sharpness[member] * (norm2 - top)
             unit = bound if scaled else 1.0
-            offset[member, j] = 0.5 * beta * unit * unit * (norm2 + top)
+            offset[member, j] = 0.5 * beta * (norm2 + top) * unit * unit
     return sharpness
 
 
@@ -138,15 +138,11 @@ def attend(a, b, carry, sharpness, keys, values, potential, offset, first, last,
         half = 0.5 * sharpness[member]
 
         # The token's own logit is potential_i <= 0 and no logit is positive: as long as it is far from
-        # underflow it serves as the shift. Only a token of small norm among large ones needs the maximum.
+        # underflow it serves as the shift. Only a token of small norm among large ones needs the maximum,
+        # taken tile by tile over the very numbers that are exponentiated: computed a second time, logits
+        # of 1e20 would differ by more than the range of exp.
         shift = potential[member, i]
-        if shift < -300.0:
-            for j in range(m):
-                distance2 = 0.0
-                for c in range(e):
-                    difference = keys[member, c, j] - keys[member, c, i]
-                    distance2 += difference * difference
-                shift = max(shift, potential[member, j] - half * distance2)
+        small = shift < -300.0
 
         mass = 0.0
         total[:] = 0.0
@@ -154,15 +150,24 @@ def attend(a, b, carry, sharpness, keys, values, potential, offset, first, last,
             width = min(TILE, m - start)
             p = potential[member, start : start + width]
             for j in range(width):
-                weight[j] = p[j] - shift
+                weight[j] = p[j]
             for c in range(e):
                 here = keys[member, c, i]
                 z = keys[member, c, start : start + width]
                 for j in range(width):
                     weight[j] -= half * (z[j] - here) * (z[j] - here)
+            if small:
+                peak = shift
+                for j in range(width):
+                    peak = max(peak, weight[j])
+                fade = exp(shift - peak)
+                mass *= fade
+                for c in range(d):
+                    total[c] *= fade
+                shift = peak
             part = 0.0
             for j in range(width):
-                weight[j] = exp(weight[j])
+                weight[j] = exp(weight[j] - shift)
                 part += weight[j]
             mass += part
             for c in range(d):
@@ -239,7 +244,7 @@ def normalize(x, out):
                 out[member, i, c] = x[member, i, c] / length if length > 0.0 else 0.0
 
 
-@jit()
+@jit(EXACT)  # for the order of the two factors
 def tangent(x, drift, log_mass, normalized, out):
     """The velocity P_x g: for the softmax P_x drift, else times the row's mass over n."""
     s, n, d = x.shape
@@ -248,9 +253,18 @@ def tangent(x, drift, log_mass, normalized, out):
             radial = 0.0
             for c in range(d):
                 radial += x[member, i, c] * drift[member, i, c]
-            mass = 1.0 if normalized else np.exp(log_mass[member, i] - np.log(n))
+            # One root of the mass after the other: a large mass times a small drift may well be in range.
+            root = 1.0 if normalized else np.exp(0.5 * (log_mass[member, i] - np.log(n)))
+            moves = False
             for c in range(d):
-                out[member, i, c] = mass * (drift[member, i, c] - x[member, i, c] * radial)
+                part = drift[member, i, c] - x[member, i, c] * radial
+                moves = moves or part != 0.0
+                out[member, i, c] = root * (root * part)
+            if root > 1e140 and not moves:
+                # Zero by symmetry where a token is alone or d = 1. Otherwise weights below e^-708 were lost,
+                # which this mass could have made large: NaN stands for a velocity out of reach.
+                for c in range(d):
+                    out[member, i, c] = 0.0 if n == 1 or d == 1 else np.nan
 
 
 @jit()
@@ -259,8 +273,9 @@ def layer(x, drift, log_mass, normalized, step, out):
     s, n, d = x.shape
     for member in range(s):
         for i in range(n):
-            mass = 1.0 if normalized else np.exp(log_mass[member, i] - np.log(n))
-            weight = step[i] * mass if step[i] > 0.0 else 0.0
+            weight = step[i]
+            if not normalized and weight > 0.0:
+                weight = np.exp(np.log(weight) + log_mass[member, i] - np.log(n))
             # Whichever of the two terms is the larger keeps the factor 1, so that nothing overflows.
             for c in range(d):
                 g = x[member, i, c] + drift[member, i, c]

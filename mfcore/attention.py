@@ -5,7 +5,6 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numba
 import numpy as np
-from scipy.special import logsumexp
 
 from . import _check, _kernels
 
@@ -65,7 +64,7 @@ class SelfAttention:
         self.beta = _check.real("beta", beta, 0.0)
         self.normalization = _check.choice("normalization", normalization, ("softmax", "none"))
         self.values = _check.choice("values", values, ("features", "tokens"))
-        if auxiliary is not None and not hasattr(auxiliary, "_affine"):
+        if auxiliary is not None and (isinstance(auxiliary, type) or not hasattr(auxiliary, "_affine")):
             raise TypeError(f"auxiliary must be AdditivePE, RotaryPE, ConcatPE or None, got {auxiliary!r}")
         self.auxiliary = auxiliary
 
@@ -86,7 +85,7 @@ class SelfAttention:
         Raises
         ------
         OverflowError
-            Without softmax, where the velocity itself exceeds the floating range.
+            Without softmax, where the velocity or the mass in it exceeds the floating range.
         TypeError, ValueError
             For tokens that are no finite real unit rows, or do not fit the auxiliary variable.
         """
@@ -94,8 +93,8 @@ class SelfAttention:
         velocity = self._velocity(x, *self._evaluate(x, *self._affine(x)))[0]
         if not np.isfinite(velocity).all():
             raise OverflowError(
-                "the unnormalized velocity exceeds the floating range: use normalization='softmax', "
-                "whose limits are the same, or look at log_energy"
+                "the unnormalized velocity, or the mass in it, exceeds the floating range: "
+                "use normalization='softmax', or look at log_energy"
             )
         return velocity
 
@@ -216,20 +215,24 @@ class SelfAttention:
 
     def _log_energy(self, log_mass):
         n = log_mass.shape[1]
-        return logsumexp(log_mass, axis=1) - 2 * np.log(n) - np.log(2) - np.log(self.beta)
+        top = log_mass.max(axis=1)
+        with np.errstate(invalid="ignore"):  # inf - inf, where even the logarithm is out of range
+            log_sum = top + np.log(np.exp(log_mass - top[:, None]).sum(axis=1))
+        return log_sum - 2 * np.log(n) - np.log(2) - np.log(self.beta)
+
+
+def _require_model(model):
+    if not isinstance(model, SelfAttention):
+        raise TypeError(f"model must be a SelfAttention, got {model!r}")
 
 
 def _steps(step, n):
-    if isinstance(step, (int, float)) and not isinstance(step, bool):
-        return np.float64(_check.real("step", step, 0.0, strict=False, infinite=True))
-    step = np.asarray(step)
-    if step.dtype.kind not in "iuf":
-        raise TypeError(f"step must be real numbers, got dtype {step.dtype}")
+    step = _check.real_array("step", step, (0, 1), finite=False)
     if step.shape not in ((), (n,)):
         raise ValueError(f"step must be one number or have shape ({n},), got {step.shape}")
     if not (step >= 0).all():
         raise ValueError(f"step must be at least 0, got {step[~(step >= 0)].ravel()[0]}")
-    return step.astype(np.float64)
+    return step
 
 
 def _exp_or_overflow(log_energy):

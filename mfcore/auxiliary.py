@@ -11,6 +11,16 @@ from . import _check
 __all__ = ["AdditivePE", "ConcatPE", "RotaryPE"]
 
 
+LARGEST = 1e300  # up to here sums over tokens stay in the floating range
+
+
+def _features(name, array):
+    array = _check.real_array(name, array)
+    if np.abs(array).max() > LARGEST:
+        raise ValueError(f"{name} must not exceed {LARGEST:g}, got {array.flat[np.abs(array).argmax()]:g}")
+    return array
+
+
 def _fits(p, n, name):
     if len(p) != n:
         raise ValueError(f"{name} was given for {len(p)} tokens, but there are {n}")
@@ -31,14 +41,14 @@ class AdditivePE:
     TypeError
         If p or scale is not real.
     ValueError
-        If p is empty or not finite, or if scale * p overflows.
+        If p is empty or not finite, or if scale * p exceeds 1e300.
     """
 
     def __init__(self, p, scale=1.0):
         self.p = _check.real_array("p", p, 2)
         self.scale = _check.real("scale", scale)
         with np.errstate(over="ignore"):
-            self._shift = _check.real_array("scale * p", self.scale * self.p)
+            self._shift = _features("scale * p", self.scale * self.p)
 
     def _affine(self, n, d):
         _fits(self.p, n, "p")
@@ -106,14 +116,14 @@ class ConcatPE:
     TypeError
         If p or kappa is not real.
     ValueError
-        If p is empty or not finite, or kappa is negative.
+        If p is empty or not finite, if kappa is negative, or if sqrt(kappa) * p exceeds 1e300.
     """
 
     def __init__(self, p, kappa=1.0):
         self.p = _check.real_array("p", p, 2)
         self.kappa = _check.real("kappa", kappa, 0.0, strict=False)
         with np.errstate(over="ignore"):
-            self._tail = _check.real_array("sqrt(kappa) * p", np.sqrt(self.kappa) * self.p)
+            self._tail = _features("sqrt(kappa) * p", np.sqrt(self.kappa) * self.p)
 
     def _affine(self, n, d):
         _fits(self.p, n, "p")

@@ -86,12 +86,15 @@ def time_to_cosine(target, start, n, beta, normalization="softmax"):
 
     Raises
     ------
+    OverflowError
+        If a time exceeds the floating range.
     TypeError, ValueError
         For arguments outside these ranges.
 
     Notes
     -----
-    Integrated in u = -log(1 - cosine), in which the approach to 1 is smooth.
+    Integrated in :math:`u = \log\frac{1+(n-1)\rho}{1-\rho}`, in which both ends are smooth: the rate there is
+    :math:`2n/(e^{\beta(1-\rho)}+n-1)` for the softmax and :math:`2e^{\beta\rho}` without.
     """
     target, n, beta = _equiangular(target, "target", n, beta, normalization)
     start = _check.real("start", start, -1 / (n - 1), 1.0)
@@ -99,12 +102,16 @@ def time_to_cosine(target, start, n, beta, normalization="softmax"):
         raise ValueError(f"target must be in [start, 1) = [{start:g}, 1), got {target}")
 
     def slowness(u):
-        gap = np.exp(-u)  # 1 - cosine
-        spread = 2 * (n - (n - 1) * gap)
+        gap = n / (np.exp(u) + n - 1)  # 1 - cosine
         if normalization == "softmax":
-            return (np.exp(beta * gap) + n - 1) / spread
-        return n * np.exp(-beta * (1 - gap)) / spread
+            return (np.exp(beta * gap) + n - 1) / (2 * n)
+        return np.exp(beta * (gap - 1)) / 2
 
-    begin = -np.log1p(-start)
-    times = [quad(slowness, begin, -np.log1p(-c), epsabs=0, epsrel=1e-12, limit=500)[0] for c in np.atleast_1d(target)]
+    def u(cosine):
+        return np.log1p((n - 1) * cosine) - np.log1p(-cosine)
+
+    largest = beta * (1 - start) if normalization == "softmax" else -beta * start
+    if largest > 700:
+        raise OverflowError(f"the time exceeds the floating range: it grows like e^{largest:g}")
+    times = [quad(slowness, u(start), u(c), epsabs=0, epsrel=1e-12, limit=500)[0] for c in np.atleast_1d(target)]
     return np.array(times) if target.ndim else float(times[0])

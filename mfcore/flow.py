@@ -6,7 +6,7 @@ import numpy as np
 from scipy.integrate import DOP853
 
 from . import _check, _kernels
-from .attention import _exp_or_overflow
+from .attention import _exp_or_overflow, _require_model
 
 __all__ = ["Trajectory", "flow"]
 
@@ -83,9 +83,10 @@ def flow(model, x0, t, *, rtol=1e-10, atol=1e-12):
     exact solution stays on the unit sphere, the numerical one leaves it by its own error only, and the
     states reported are divided by their norm: a method of order 8 that needs no exponential map.
     """
+    _require_model(model)
     x0 = _check.unit_rows("x0", x0)
     t = _check.times("t", t)
-    rtol = _check.real("rtol", rtol, 1e-14, 1.0, strict=False)
+    rtol = _check.real("rtol", rtol, 1e-13, 1.0, strict=False)
     atol = _check.real("atol", atol, 0.0)
     a, b = model._affine(x0[None])
     shape = (1, *x0.shape)
@@ -94,9 +95,10 @@ def flow(model, x0, t, *, rtol=1e-10, atol=1e-12):
     def field(_, y):
         _kernels.normalize(y.reshape(shape), unit)
         velocity = model._velocity(unit, *model._evaluate(unit, a, b)).ravel()
-        # An accumulated sum is the cheapest look for what is not finite.
-        if not np.isfinite(velocity.sum()):
-            raise OverflowError("the unnormalized velocity exceeds the floating range: use normalization='softmax'")
+        if not np.isfinite(velocity).all():
+            raise OverflowError(
+                "the unnormalized velocity, or the mass in it, exceeds the floating range: use normalization='softmax'"
+            )
         return velocity
 
     states = np.empty((len(t), *x0.shape))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from . import _check
-from .attention import _exp_or_overflow
+from .attention import _exp_or_overflow, _require_model
 
 __all__ = ["Maximizer", "maximize"]
 
@@ -81,6 +81,7 @@ def maximize(model, x0, *, tol=1e-13, max_iter=10_000):
     The ascent is monotone because the energy is convex in the law of the features and the potential is convex
     in the token: see the chapter on collapse for the proof.
     """
+    _require_model(model)
     x0 = _check.unit_rows("x0", x0, (2, 3))
     tol = _check.real("tol", tol, 0.0)
     max_iter = _check.count("max_iter", max_iter)

@@ -3,6 +3,7 @@
 Nothing here is imported by the package or the book. Overflow is met where the mathematics has it.
 """
 
+import mpmath
 import numpy as np
 
 
@@ -40,7 +41,7 @@ def rotation(rotary, i):
 def log_weights(x, beta, auxiliary=None):
     """beta <z_i, z_j> as an n-by-n matrix."""
     z = features(x, auxiliary)
-    return beta * np.array([[np.dot(zi, zj) for zj in z] for zi in z])
+    return beta * (z @ z.T)
 
 
 def pull(x, beta, normalization="softmax", auxiliary=None, values="features"):
@@ -57,6 +58,68 @@ def pull(x, beta, normalization="softmax", auxiliary=None, values="features"):
     if type(auxiliary).__name__ == "RotaryPE":
         return np.array([rotation(auxiliary, i).T @ summed[i] for i in range(len(x))])
     return summed[:, : x.shape[1]]
+
+
+DIGITS = 500  # a drift of e^-1000 must survive the projection
+
+
+def exact(x, beta, normalization="softmax", auxiliary=None, values="features"):
+    """Pull and log-energy for a few tokens in 500 digits (no overflow, no cancellation), as mpmath numbers."""
+    with mpmath.workdps(DIGITS):
+        tokens = [[mpmath.mpf(float(c)) for c in token] for token in x]
+        rotary = type(auxiliary).__name__ == "RotaryPE"
+        if rotary:
+            z = [rotated(token, auxiliary, i, 1) for i, token in enumerate(tokens)]
+        else:
+            z = [[mpmath.mpf(float(c)) for c in token] for token in features(x, auxiliary)]
+        n, d = np.shape(x)
+        beta = mpmath.mpf(float(beta))
+        w = [[mpmath.exp(beta * mpmath.fdot(zi, zj)) for zj in z] for zi in z]
+        v = tokens if values == "tokens" else z
+        rows = []
+        for i in range(n):
+            mass = mpmath.fsum(w[i]) if normalization == "softmax" else n
+            g = [mpmath.fsum(w[i][j] * v[j][c] for j in range(n)) / mass for c in range(len(v[0]))]
+            rows.append(rotated(g, auxiliary, i, -1) if rotary and values == "features" else g[:d])
+        energy = mpmath.log(mpmath.fsum(map(mpmath.fsum, w)) / (2 * beta * n**2))
+        return rows, energy
+
+
+def rotated(vector, rotary, i, sign):
+    """R_{p_i} v, or its inverse for sign = -1, in mpmath numbers."""
+    out = []
+    for k, frequency in enumerate(rotary.frequencies):
+        angle = sign * mpmath.mpf(float(rotary.positions[i])) * float(frequency)
+        u, v = vector[2 * k : 2 * k + 2]
+        cos, sin = mpmath.cos(angle), mpmath.sin(angle)
+        out += [cos * u - sin * v, sin * u + cos * v]
+    return out
+
+
+def exact_velocity(x, beta, normalization="softmax", auxiliary=None, values="features"):
+    """P_x g in 500 digits, rounded once at the end."""
+    rows, _ = exact(x, beta, normalization, auxiliary, values)
+    out = np.empty(np.shape(x))
+    with mpmath.workdps(DIGITS):
+        for i, g in enumerate(rows):
+            point = [mpmath.mpf(float(c)) for c in x[i]]
+            length2 = mpmath.fdot(point, point)  # 1 to rounding only
+            radial = mpmath.fdot(point, g) / length2
+            out[i] = [float(gc - radial * xc) for gc, xc in zip(g, point, strict=True)]
+    return out
+
+
+def exact_layer(x, step, beta, normalization="softmax", auxiliary=None, values="features"):
+    """N(x + step g) in 500 digits, rounded once at the end; one step for all."""
+    rows, _ = exact(x, beta, normalization, auxiliary, values)
+    out = np.empty(np.shape(x))
+    with mpmath.workdps(DIGITS):
+        for i, g in enumerate(rows):
+            moved = [float(xc) + mpmath.mpf(float(step)) * gc for xc, gc in zip(x[i], g, strict=True)]
+            moved = g if np.isinf(step) else moved
+            length = mpmath.sqrt(mpmath.fdot(moved, moved))
+            out[i] = [float(c / length) for c in moved]
+    return out
 
 
 def velocity(x, *args, **options):

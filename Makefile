@@ -1,0 +1,71 @@
+# The book and its tests, from a bare machine: Python 3.11 or newer with venv, and make.
+
+PORT ?= 8000
+JOBS ?= $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
+# The first interpreter that is new enough; say PYTHON=... to choose another.
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && exit; done; echo python3)
+
+BIN := .venv/bin
+HTML := _build/html
+# Written when the environment is whole, and named by what it was made from: one that was interrupted,
+# or made from other pins, has no such file and is made anew. So is one whose Python is gone.
+STAMP := .venv/.ready-$(shell cat requirements.lock pyproject.toml | cksum | cut -d ' ' -f 1)
+ifneq ($(shell $(BIN)/python -c 'print(1)' 2>/dev/null),1)
+.PHONY: $(STAMP)
+endif
+
+.PHONY: help book test execute ledger lab serve clean distclean
+
+help:
+	@echo "make book       build the pages into $(HTML), strictly"
+	@echo "make test       run every test and every notebook, and compare"
+	@echo "make serve      show the built pages at http://localhost:$(PORT)"
+	@echo "make lab        open the notebooks in JupyterLab"
+	@echo "make execute    run the notebooks in place (FILES=book/NAME.ipynb for some)"
+	@echo "make ledger     rewrite book/claims.md from what the notebooks store"
+	@echo "make clean      remove what was built; make distclean also the environment"
+	@echo "PYTHON=...      the interpreter (3.11 or newer) to make .venv with"
+
+$(STAMP):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+		{ echo "This needs Python 3.11 or newer, and $(PYTHON) is not: run make with PYTHON=/path/to/python3.11." >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+		{ echo "$(PYTHON) has no venv module: install it (on Debian and Ubuntu: apt install python3-venv)." >&2; exit 1; }
+	@echo "Making the environment .venv (two minutes or so, once)"
+	rm -rf .venv
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --disable-pip-version-check -r requirements.lock
+	$(BIN)/python -m pip install --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+# A build that failed must not pass the next time because Sphinx believes to have read the pages: hence
+# the removal of what it remembers. Pages of a former table of contents go too.
+book: $(STAMP)
+	@test ! -f $(HTML)/index.html || test $(HTML)/index.html -nt _toc.yml || rm -rf $(HTML)
+	$(BIN)/python book/_tools/ledger.py --check
+	$(BIN)/jupyter-book build . -W -n --keep-going || { rm -rf _build/.doctrees; exit 1; }
+	$(BIN)/python book/_tools/check_pages.py $(HTML)
+	@echo "Open file://$(CURDIR)/$(HTML)/index.html"
+
+test: $(STAMP)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
+
+execute: $(STAMP)
+	$(BIN)/python book/_tools/execute.py $(FILES)
+
+ledger: $(STAMP)
+	$(BIN)/python book/_tools/ledger.py
+
+lab: $(STAMP)
+	$(BIN)/jupyter lab --notebook-dir=book
+
+serve: $(STAMP)
+	@test -f $(HTML)/index.html || { echo "Nothing is built yet: run make book first." >&2; exit 1; }
+	$(BIN)/python -m http.server --bind 127.0.0.1 --directory $(HTML) $(PORT)
+
+clean:
+	rm -rf _build .pytest_cache .hypothesis .coverage
+
+distclean: clean
+	rm -rf .venv mfcore.egg-info

@@ -1,0 +1,37 @@
+"""Random models and tokens for the tests: every kind of auxiliary variable, small to large."""
+
+import numpy as np
+
+import mfcore as mf
+
+KINDS = ("none", "additive", "rotary", "concat")
+
+
+def tokens(rng, n, d, spread=np.inf):
+    """Unit rows: uniform, or around one point with the given spread."""
+    noise = rng.standard_normal((n, d))
+    centre = rng.standard_normal(d)
+    x = noise if np.isinf(spread) else centre / np.linalg.norm(centre) + spread * noise
+    return x / np.linalg.norm(x, axis=1, keepdims=True)
+
+
+def auxiliary(kind, rng, n, d, scale=1.0):
+    """An auxiliary variable of that kind for n tokens in dimension d (even for "rotary")."""
+    if kind == "none":
+        return None
+    if kind == "additive":
+        return mf.AdditivePE(rng.standard_normal((n, d)), scale)
+    if kind == "rotary":
+        return mf.RotaryPE(scale * rng.standard_normal(n), rng.uniform(0.1, 3.0, d // 2))
+    return mf.ConcatPE(rng.standard_normal((n, 2)), scale)
+
+
+def reordered(aux, order):
+    """The same auxiliary variable with its tokens in another order."""
+    if aux is None:
+        return None
+    if isinstance(aux, mf.AdditivePE):
+        return mf.AdditivePE(aux.p[order], aux.scale)
+    if isinstance(aux, mf.RotaryPE):
+        return mf.RotaryPE(aux.positions[order], aux.frequencies)
+    return mf.ConcatPE(aux.p[order], aux.kappa)
