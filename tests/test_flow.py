@@ -10,7 +10,6 @@ from scipy.integrate import DOP853, solve_ivp
 from scipy.optimize import brentq
 
 import mfcore as mf
-from mfcore import _kernels
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -34,23 +33,22 @@ def slope(h, error):
 def test_order_of_accuracy(kind, normalization, monkeypatch):
     """Order 8 at the steps; between them the interpolant of order 7 leaves an error h^8 in one step only."""
     rng = np.random.default_rng(2)
-    x, aux = tokens(rng, 6, 3), auxiliary(kind, rng, 6, 3)
+    x, aux = tokens(rng, 6, 3), auxiliary(kind, rng, 6, 3, 0.3)
     model = mf.SelfAttention(1.0, normalization, aux)
-    # the report at .83 of a step from a step's end, for every h: the same place in the interpolant
-    exact = mf.flow(model, x, [2.0], rtol=1e-13, atol=1e-15).x[0]
-    steps = 2.0 / np.array([3, 4, 5, 6, 8])
+    end = 3.0 if normalization == "softmax" else 1.0
+    exact = mf.flow(model, x, [end], rtol=1e-13, atol=1e-15).x[0]
+    steps = end / np.array([6, 8, 12, 16] if normalization == "softmax" else [4, 5, 6, 8])
     at_steps, between = [], []
     for h in steps:
-        inside = 2.0 - 0.37 * h
+        inside = end - 0.37 * h  # the same place in the interpolant for every h
         reference = mf.flow(model, x, [inside], rtol=1e-13, atol=1e-15).x[0]
         with monkeypatch.context() as patch:
             fixed_steps(patch, h)
-            run = mf.flow(model, x, [inside, 2.0])
-        assert run.steps == round(2.0 / h)
+            run = mf.flow(model, x, [inside, end])
+        assert run.steps == round(end / h)
         between.append(np.abs(run.x[0] - reference).max())
         at_steps.append(np.abs(run.x[1] - exact).max())
-    assert 1e-13 < min(at_steps) and max(at_steps) < 1e-2
-    print(at_steps, between, slope(steps, at_steps), slope(steps, between))
+    assert 1e-14 < min(at_steps) and max(at_steps) < 1e-5
     assert slope(steps, at_steps) == pytest.approx(8.0, abs=0.7)
     assert slope(steps, between) == pytest.approx(8.0, abs=1.0)
 
@@ -114,7 +112,7 @@ def test_against_an_independent_integrator(kind, normalization, values):
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("normalization", ["softmax", "none"])
-@pytest.mark.parametrize("beta", [0.5, 4.0])
+@pytest.mark.parametrize("beta", [0.5, 1.5])
 def test_energy_never_falls(kind, normalization, beta):
     rng = np.random.default_rng(5)
     x, aux = tokens(rng, 12, 4), auxiliary(kind, rng, 12, 4, 0.5)
@@ -145,7 +143,6 @@ def test_the_equiangular_solution_and_the_estimate_of_the_error(n, beta, normali
     for tol in (1e-4, 1e-7, 1e-10):
         run = mf.flow(model, np.eye(n), times, rtol=tol, atol=tol)
         actual = np.abs(run.x - exact).max()
-        print(tol, actual, run.error, run.steps)
         assert actual <= run.error + 1e-13
         assert run.error <= 100 * tol * run.steps
     assert np.abs(mf.flow(model, np.eye(n), times).x - exact).max() <= 1e-11
@@ -205,14 +202,12 @@ def test_a_velocity_beyond_the_floating_range():
 def test_a_field_too_fast_to_follow(monkeypatch):
     """A step size below the spacing of floats is an error, not a wrong state."""
     model = mf.SelfAttention(1.0)
-    calls = 0
+    smooth, calls = model._velocity, []
 
     def rough(x, drift, log_mass):
-        nonlocal calls
-        calls += 1
-        out = np.empty_like(x)
-        _kernels.tangent(x, drift * (1e8 * np.sin(1e9 * calls)), log_mass, True, out)
-        return out
+        calls.append(1)
+        noise = 1e8 * (-1) ** len(calls) if len(calls) > 40 else 1.0
+        return smooth(x, noise * drift, log_mass)
 
     monkeypatch.setattr(model, "_velocity", rough)
     with pytest.raises(RuntimeError, match="the integration stopped at time .*step size"):
