@@ -15,7 +15,7 @@ ifneq ($(shell $(BIN)/python -c 'print(1)' 2>/dev/null),1)
 .PHONY: $(STAMP)
 endif
 
-.PHONY: help book test execute ledger lab serve clean distclean
+.PHONY: help book test execute ledger mutants lab serve clean distclean
 
 help:
 	@echo "make book       build the pages into $(HTML), strictly"
@@ -24,6 +24,7 @@ help:
 	@echo "make lab        open the notebooks in JupyterLab"
 	@echo "make execute    run the notebooks in place (FILES=book/NAME.ipynb for some)"
 	@echo "make ledger     rewrite book/claims.md from what the notebooks store"
+	@echo "make mutants    rewrite tests/mutants/killed.json: which wrong model turns which claim red"
 	@echo "make clean      remove what was built; make distclean also the environment"
 	@echo "PYTHON=...      the interpreter (3.11 or newer) to make .venv with"
 
@@ -56,6 +57,9 @@ execute: $(STAMP)
 
 ledger: $(STAMP)
 	$(BIN)/python book/_tools/ledger.py
+
+mutants: $(STAMP)
+	$(BIN)/python tests/mutants/run.py
 
 lab: $(STAMP)
 	$(BIN)/jupyter lab --notebook-dir=book
