@@ -191,19 +191,6 @@ def attend(a, b, carry, sharpness, keys, values, potential, offset, first, last,
 
 
 @jit()
-def attend_all(x, a, b, beta, carry, drift, log_mass):
-    """`prepare` and `attend` for all rows in one call: what small systems and integrators use."""
-    s, n, d = x.shape
-    e = b.shape[1]
-    keys = np.empty((s, e, n))
-    values = np.empty((s, d, n))
-    potential = np.empty((s, n))
-    offset = np.empty((s, n))
-    sharpness = prepare(x, a, b, beta, carry, keys, values, potential, offset)
-    attend(a, b, carry, sharpness, keys, values, potential, offset, 0, s * n, drift, log_mass)
-
-
-@jit()
 def norm(v):
     """Euclidean norm of a vector, without overflow or underflow."""
     total = 0.0
@@ -275,7 +262,8 @@ def layer(x, drift, log_mass, normalized, step, out):
         for i in range(n):
             weight = step[i]
             if not normalized and weight > 0.0:
-                weight = np.exp(np.log(weight) + log_mass[member, i] - np.log(n))
+                # Beyond e^700 the token itself has long been lost in the sum.
+                weight = np.exp(min(700.0, np.log(weight) + log_mass[member, i] - np.log(n)))
             # Whichever of the two terms is the larger keeps the factor 1, so that nothing overflows.
             for c in range(d):
                 g = x[member, i, c] + drift[member, i, c]

@@ -188,10 +188,6 @@ class SelfAttention:
         e = b.shape[1]
         carry = self.values == "features"
         drift, log_mass = np.empty((s, n, d)), np.empty((s, n))
-        threads = min(numba.config.NUMBA_NUM_THREADS, s * n * n // PAIRS_PER_THREAD)
-        if threads < 2:
-            _kernels.attend_all(x, a, b, self.beta, carry, drift, log_mass)
-            return drift, log_mass
         keys, values = np.empty((s, e, n)), np.empty((s, d, n))
         potential, offset = np.empty((s, n)), np.empty((s, n))
         sharpness = _kernels.prepare(x, a, b, self.beta, carry, keys, values, potential, offset)
@@ -199,8 +195,14 @@ class SelfAttention:
         def rows(first, last):
             _kernels.attend(a, b, carry, sharpness, keys, values, potential, offset, first, last, drift, log_mass)
 
-        bounds = np.linspace(0, s * n, threads + 1).astype(int).tolist()
-        list(_pool().map(rows, bounds[:-1], bounds[1:]))
+        # One thread runs the very same compiled loop: inlined into a kernel for small systems, it came out
+        # with other roundings.
+        threads = min(numba.config.NUMBA_NUM_THREADS, s * n * n // PAIRS_PER_THREAD)
+        if threads < 2:
+            rows(0, s * n)
+        else:
+            bounds = np.linspace(0, s * n, threads + 1).astype(int).tolist()
+            list(_pool().map(rows, bounds[:-1], bounds[1:]))
         return drift, log_mass
 
     def _velocity(self, x, drift, log_mass):

@@ -1,9 +1,14 @@
 """Random models and tokens for the tests: every kind of auxiliary variable, small to large."""
 
+import numba
 import numpy as np
+import pytest
 
 import mfcore as mf
 
+# Warnings are errors. Only interpreted kernels (see test_coverage) warn of overflows that they are written to meet.
+INTERPRETED = bool(numba.config.DISABLE_JIT)
+STRICT = pytest.mark.filterwarnings("error", *(["ignore::RuntimeWarning:mfcore._kernels"] if INTERPRETED else []))
 KINDS = ("none", "additive", "rotary", "concat")
 
 

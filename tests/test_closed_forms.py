@@ -4,10 +4,11 @@ import mpmath
 import numpy as np
 import oracles
 import pytest
+from cases import STRICT
 
 from mfcore.closed_forms import equiangular_rate, time_to_cosine
 
-pytestmark = pytest.mark.filterwarnings("error")
+pytestmark = STRICT
 
 
 def equiangular_tokens(cosine, n, d, rng):

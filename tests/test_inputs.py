@@ -4,11 +4,12 @@ import fractions
 
 import numpy as np
 import pytest
+from cases import STRICT
 
 import mfcore as mf
 from mfcore import closed_forms as cf
 
-pytestmark = pytest.mark.filterwarnings("error")
+pytestmark = STRICT
 
 RNG = np.random.default_rng(0)
 # Exact in half precision, so that float16 and float32 rows are the same numbers.

@@ -3,11 +3,11 @@
 import numpy as np
 import oracles
 import pytest
-from cases import KINDS, auxiliary, tokens
+from cases import KINDS, STRICT, auxiliary, tokens
 
 import mfcore as mf
 
-pytestmark = pytest.mark.filterwarnings("error")
+pytestmark = STRICT
 
 
 def residual(x, *arguments):

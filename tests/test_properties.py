@@ -8,16 +8,16 @@ import dataclasses
 import numpy as np
 import oracles
 import pytest
-from cases import KINDS, auxiliary, reordered, tokens
+from cases import INTERPRETED, KINDS, STRICT, auxiliary, reordered, tokens
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import mfcore as mf
 
-pytestmark = pytest.mark.filterwarnings("error")
+pytestmark = STRICT
 
 EPS = np.finfo(float).eps
-EXAMPLES = settings(max_examples=200, derandomize=True, deadline=None, database=None)
+EXAMPLES = settings(max_examples=30 if INTERPRETED else 200, derandomize=True, deadline=None, database=None)
 
 
 @dataclasses.dataclass

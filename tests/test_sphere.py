@@ -3,10 +3,11 @@
 import mpmath
 import numpy as np
 import pytest
+from cases import STRICT
 
 from mfcore import sphere
 
-pytestmark = pytest.mark.filterwarnings("error")
+pytestmark = STRICT
 
 RNG = np.random.default_rng(0)
 

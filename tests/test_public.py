@@ -1,0 +1,126 @@
+"""The names of the package, where compiled code lives, and that every option has a use."""
+
+import ast
+import inspect
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+import mfcore as mf
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = Path(mf.__file__).parent
+MODULES = sorted(PACKAGE.glob("*.py"))
+
+
+def tree(path):
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def test_names():
+    assert sorted(mf.__all__) == sorted(set(mf.__all__))
+    for name in mf.__all__:
+        assert hasattr(mf, name)
+    for module in (mf.sphere, mf.closed_forms):
+        public = {n for n, v in vars(module).items() if inspect.isfunction(v) and v.__module__ == module.__name__ and n[0] != "_"}
+        assert public == set(module.__all__)
+    for name in ("SelfAttention", "AdditivePE", "RotaryPE", "ConcatPE", "flow", "maximize", "claim", "ClaimError"):
+        assert name in mf.__all__
+
+
+@pytest.mark.parametrize("call, signature", [
+    (mf.SelfAttention, "(beta, normalization='softmax', auxiliary=None, values='features')"),
+    (mf.SelfAttention.layer, "(self, x, step)"),
+    (mf.AdditivePE, "(p, scale=1.0)"),
+    (mf.RotaryPE, "(positions, frequencies)"),
+    (mf.ConcatPE, "(p, kappa=1.0)"),
+    (mf.flow, "(model, x0, t, *, rtol=1e-10, atol=1e-12)"),
+    (mf.maximize, "(model, x0, *, tol=1e-13, max_iter=10000)"),
+    (mf.sphere.sample, "(n, d, rng)"),
+    (mf.sphere.geodesic, "(x, y, s)"),
+    (mf.closed_forms.equiangular_rate, "(cosine, n, beta, normalization='softmax')"),
+    (mf.closed_forms.time_to_cosine, "(target, start, n, beta, normalization='softmax')"),
+], ids=lambda value: getattr(value, "__qualname__", ""))  # fmt: skip
+def test_signatures(call, signature):
+    assert str(inspect.signature(call)) == signature
+
+
+def imports(path):
+    found = set()
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found |= {"." * node.level + (node.module or "") + ":" + alias.name for alias in node.names}
+    return found
+
+
+def test_compiled_functions_live_in_one_file():
+    """numba's cache does not see the edit of a compiled function in another file."""
+    assert imports(PACKAGE / "_kernels.py") == {"numpy", "._jit:EXACT", "._jit:jit"}
+    for path in MODULES:
+        if path.name not in ("_kernels.py", "_jit.py"):
+            used = {n.id for n in ast.walk(tree(path)) if isinstance(n, ast.Name)}
+            used |= {n.attr for n in ast.walk(tree(path)) if isinstance(n, ast.Attribute)}
+            assert not used & {"njit", "jit", "vectorize", "guvectorize", "stencil", "prange"}, path.name
+    for node in tree(PACKAGE / "_kernels.py").body:
+        if isinstance(node, ast.FunctionDef):
+            assert [d.func.id for d in node.decorator_list] == ["jit"], node.name
+
+
+def test_only_the_decorator_and_the_number_of_threads_need_numba():
+    assert [path.name for path in MODULES if "numba" in imports(path)] == ["_jit.py", "attention.py"]
+
+
+def notebooks():
+    for path in sorted((ROOT / "book").glob("*.ipynb")):
+        for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+            if cell["cell_type"] == "code":
+                yield path.name, "".join(cell["source"])
+
+
+def test_the_book_compiles_nothing_of_its_own():
+    for name, source in notebooks():
+        assert "numba" not in source and "njit" not in source, name
+        assert "oracles" not in source, name
+
+
+def calls():
+    """(function's last name, positional arguments, keywords) of every call in the tests and the book."""
+    sources = [path.read_text(encoding="utf-8") for path in (ROOT / "tests").glob("test_*.py")]
+    sources += [source for _, source in notebooks() if not source.lstrip().startswith("%")]
+    for source in sources:
+        for node in ast.walk(ast.parse(source)):
+            if isinstance(node, ast.Call):
+                name = getattr(node.func, "attr", getattr(node.func, "id", None))
+                yield name, len(node.args), {k.arg for k in node.keywords}
+
+
+def test_every_option_is_used_by_somebody():
+    used = list(calls())
+    things = [mf.SelfAttention, mf.AdditivePE, mf.ConcatPE, mf.flow, mf.maximize]
+    things += [getattr(mf.closed_forms, name) for name in mf.closed_forms.__all__]
+    for thing in things:
+        for place, (name, parameter) in enumerate(inspect.signature(thing).parameters.items()):
+            if parameter.default is parameter.empty:
+                continue
+            positional = parameter.kind is not parameter.KEYWORD_ONLY
+            assert any(
+                called == thing.__name__ and (name in keywords or (positional and given > place))
+                for called, given, keywords in used
+            ), f"{thing.__name__}({name}=...)"
+
+
+def test_every_public_name_is_used_by_somebody():
+    text = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests").glob("test_*.py") if path.name != Path(__file__).name)
+    text += "".join(source for _, source in notebooks())
+    for name in (set(mf.__all__) - {"__version__"}) | set(mf.sphere.__all__) | set(mf.closed_forms.__all__):
+        assert name in text, name
+
+
+def test_submodules_are_not_shadowed_by_surprise():
+    """`mf.flow` and `mf.maximize` are the functions; the modules of that name stay importable by path."""
+    assert callable(mf.flow) and callable(mf.maximize)
+    assert sys.modules["mfcore.flow"].flow is mf.flow

@@ -1,0 +1,89 @@
+"""The same bits on any number of threads, after a fork, and from two Python threads at once."""
+
+import os
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+pytestmark = pytest.mark.compiled
+
+# Below and above the size from which work is shared out (200,000 pairs a thread), ensembles too.
+WORK = """
+import hashlib, sys
+import numpy as np
+import mfcore as mf
+
+def digest():
+    bits = hashlib.sha256()
+    rng = np.random.default_rng(0)
+    for n, d in ((7, 3), (300, 4), (640, 2), (701, 4), (1500, 2)):
+        x = mf.sphere.sample(n, d, rng)
+        small = rng.standard_normal((n, d)) * np.logspace(-3, 0, n)[:, None]
+        for aux in (None, mf.AdditivePE(small, 30.0), mf.RotaryPE(np.arange(n), np.ones(d // 2)) if d % 2 == 0 else None,
+                    mf.ConcatPE(small, 2.0)):
+            for normalization in ("softmax", "none") if not isinstance(aux, mf.AdditivePE) else ("softmax",):
+                model = mf.SelfAttention(3.0, normalization, aux)
+                for result in (model.velocity(x), model.layer(x, 0.5), np.float64(model.log_energy(x))):
+                    bits.update(result.tobytes())
+    starts = np.array([mf.sphere.sample(120, 3, rng) for _ in range(60)])
+    found = mf.maximize(mf.SelfAttention(1.0), starts, max_iter=12)
+    for result in (found.x, found.residual, found.log_energy, found.iterations):
+        bits.update(np.ascontiguousarray(result).tobytes())
+    run = mf.flow(mf.SelfAttention(2.0), mf.sphere.sample(700, 2, rng), [0.0, 0.2])
+    bits.update(run.x.tobytes())
+    bits.update(run.log_energy.tobytes())
+    return bits.hexdigest()
+"""
+
+
+def run(code, threads):
+    code = WORK + textwrap.dedent(code)
+    environment = {**os.environ, "NUMBA_NUM_THREADS": str(threads)}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split()
+
+
+@pytest.fixture(scope="module")
+def serial():
+    (digest,) = run("print(digest())", 1)
+    assert len(digest) == 64
+    return digest
+
+
+@pytest.mark.parametrize("threads", [2, 3])
+def test_same_bits_on_more_threads_and_again(serial, threads):
+    code = """
+    from mfcore import attention
+    first, again = digest(), digest()
+    assert attention._threads is not None and len(attention._threads._threads) > 1, "no second thread was used"
+    print(first, again)
+    """
+    assert run(code, threads) == [serial, serial]
+
+
+def test_after_a_fork(serial):
+    """A child of a process whose threads are running starts its own, and the parent keeps its."""
+    code = """
+    import os, warnings
+    warnings.simplefilter("ignore", DeprecationWarning)
+    print(digest(), flush=True)
+    child = os.fork()
+    if child == 0:
+        print(digest(), flush=True)
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+    print(digest())
+    """
+    assert run(code, 2) == [serial] * 3
+
+
+def test_two_python_threads_at_once(serial):
+    code = """
+    from concurrent.futures import ThreadPoolExecutor
+    with ThreadPoolExecutor(2) as pool:
+        print(*pool.map(lambda _: digest(), range(4)))
+    """
+    assert run(code, 2) == [serial] * 4
