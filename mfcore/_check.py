@@ -42,7 +42,8 @@ def real_array(name, value, ndim=(0, 1, 2, 3), finite=True):
 def real(name, value, low=-np.inf, high=np.inf, *, strict=True, infinite=False):
     """A float in (low, high), or in [low, high] when not strict."""
     if isinstance(value, NO_NUMBERS) or not (
-        isinstance(value, numbers.Real) or (isinstance(value, np.ndarray) and value.ndim == 0 and value.dtype.kind in "iuf")
+        isinstance(value, numbers.Real)
+        or (isinstance(value, np.ndarray) and value.ndim == 0 and value.dtype.kind in "iuf")
     ):
         raise TypeError(f"{name} must be a real number, got {value!r}")
     try:
@@ -90,7 +91,8 @@ def unit_rows(name, value, ndim=2):
         _finite(name, array)
         length = _kernels.norm(rows[bad])
         raise ValueError(
-            f"{name} must have unit rows (to {OFF_SPHERE:g}), but row {bad} has norm {length:.9g}: use mfcore.sphere.project"
+            f"{name} must have unit rows (to {OFF_SPHERE:g}), but row {bad} has norm {length:.9g}: "
+            "use mfcore.sphere.project"
         )
     return array
 

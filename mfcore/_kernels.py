@@ -2,7 +2,7 @@
 
 All of them stand in this one file because numba's cache does not see an edit of a compiled function
 in another file. Shapes: `s` members of an ensemble, `n` tokens, `d` the sphere's dimension, `e` the
-dimension of the features, `m` sources.
+dimension of the features.
 
 The sum of the book, for token i with feature z_i and sources j with feature z_j and value v_j, is
 
@@ -18,17 +18,21 @@ import numpy as np
 
 from ._jit import EXACT, jit
 
+# Weights are 2^BOOST e^(logit - shift): sums of them stay in range above and keep e^-1058 below, where an
+# unnormalized velocity may still be of size one. (Values beyond 1e100 leave no room for it.)
+BOOST = 505
 TILE = 256  # sources handled together: logits and weights of one tile stay in the first-level cache
 
 
 @jit(EXACT)
-def exp(x):
-    """exp(x) for x <= 709, relative error below 1e-15 (below e^-708: 0), in a form that vectorizes.
+def exp(x, boost):
+    """2^boost exp(x), relative error below 1e-15 (below e^-708: 0), in a form that vectorizes.
 
     Range reduction x = k log 2 + r with |r| <= log(2)/2, a Taylor polynomial of degree 13 for e^r, and
     2^k written into the exponent's bits. The C library's exp would be called element by element.
     """
-    x = x if x > -708.0 else -708.0
+    least = -708.0 - boost * 0.6931471805599453
+    x = x if x > least else least
     k = np.floor(x * 1.4426950408889634 + 0.5)
     r = x - k * 0.693147180369123816490
     r = r - k * 1.90821492927058770002e-10
@@ -46,79 +50,75 @@ def exp(x):
     p = p * r + 0.5
     p = p * r + 1.0
     p = p * r + 1.0
-    power = np.int64((np.int64(k) + 1023) << 52).view(np.float64)
-    return p * power if x > -708.0 else 0.0
+    power = np.int64((np.int64(k) + 1023 + boost) << 52).view(np.float64)
+    return p * power if x > least else 0.0
 
 
 @jit(EXACT)  # the order of its products is what keeps them in range
 def prepare(x, a, b, beta, carry, keys, values, potential, offset):
-    """Lift tokens to features and put the sum into its differences-first form.
+    """Lift the tokens of one member to features and put the sum into its differences-first form.
 
     Parameters
     ----------
-    x : (s, n, d) unit tokens
+    x : (n, d) unit tokens
     a : (n, d/2, 2) cosines and sines of the rotation planes, or (n, 0, 0) for the identity
     b : (n, e) shift of the features, e >= d
     carry : whether the values are the features (else the tokens)
-    keys : (s, e, n) out, features, scaled where their size would overflow
-    values : (s, d, n) out, what the sum adds up: of the features, only the part that the pullback sees
-    potential : (s, n) out, beta (|z_j|^2 - R^2)/2 <= 0 with R the largest feature norm of the member
-    offset : (s, n) out, beta (|z_i|^2 + R^2)/2, what the differences-first form leaves out of row i
+    keys : (e, n) out, features, scaled where their size would overflow
+    values : (d, n) out, what the sum adds up: of the features, only the part that the pullback sees
+    potential : (n,) out, beta (|z_j|^2 - R^2)/2 <= 0 with R the largest feature norm
+    offset : (n,) out, beta (|z_i|^2 + R^2)/2, what the differences-first form leaves out of row i
 
     Returns
     -------
-    sharpness : (s,) array, the inverse temperature that belongs to the scaled keys
+    sharpness : the inverse temperature that belongs to the scaled keys
+    boost : the power of two that the weights may carry
     """
-    s, n, d = x.shape
+    n, d = x.shape
     e = b.shape[1]
-    sharpness = np.empty(s)
-    for member in range(s):
-        z = keys[member]
-        largest = 0.0
-        for j in range(n):
-            for c in range(d):
-                z[c, j] = x[member, j, c]
-            for k in range(a.shape[1]):
-                u, v = z[2 * k, j], z[2 * k + 1, j]
-                z[2 * k, j] = a[j, k, 0] * u - a[j, k, 1] * v
-                z[2 * k + 1, j] = a[j, k, 1] * u + a[j, k, 0] * v
-            for c in range(d, e):
-                z[c, j] = 0.0
-            for c in range(e):
-                z[c, j] += b[j, c]
-                largest = max(largest, abs(z[c, j]))
+    largest = 0.0
+    for j in range(n):
         for c in range(d):
+            keys[c, j] = x[j, c]
+        for k in range(a.shape[1]):
+            u, v = keys[2 * k, j], keys[2 * k + 1, j]
+            keys[2 * k, j] = a[j, k, 0] * u - a[j, k, 1] * v
+            keys[2 * k + 1, j] = a[j, k, 1] * u + a[j, k, 0] * v
+        for c in range(d, e):
+            keys[c, j] = 0.0
+        for c in range(e):
+            keys[c, j] += b[j, c]
+            largest = max(largest, abs(keys[c, j]))
+    for c in range(d):
+        for j in range(n):
+            values[c, j] = keys[c, j] if carry else x[j, c]
+
+    # Beyond about 1e200 a logit's rounding error alone decides every weight: they are those of a hard
+    # maximum. Smaller keys with a finite sharpness give the same weights and cannot overflow.
+    sharpness, unit = beta, 1.0
+    bound = np.sqrt(float(e)) * largest
+    if largest > 1e100 or (largest > 0.0 and beta * bound * bound > 1e200):
+        sharpness, unit = min(beta * bound * bound, 1e200), bound
+        for c in range(e):
             for j in range(n):
-                values[member, c, j] = z[c, j] if carry else x[member, j, c]
+                keys[c, j] /= bound
 
-        # Beyond about 1e200 a logit's rounding error alone decides every weight: they are those of a
-        # hard maximum. Smaller keys with a finite sharpness give the same weights and cannot overflow.
-        sharpness[member] = beta
-        bound = np.sqrt(float(e)) * largest
-        scaled = largest > 1e100 or (largest > 0.0 and beta * bound * bound > 1e200)
-        if scaled:
-            sharpness[member] = min(beta * bound * bound, 1e200)
-            for c in range(e):
-                for j in range(n):
-                    z[c, j] /= bound
-
-        top = 0.0
-        for j in range(n):
-            norm2 = 0.0
-            for c in range(e):
-                norm2 += z[c, j] * z[c, j]
-            potential[member, j] = norm2
-            top = max(top, norm2)
-        for j in range(n):
-            norm2 = potential[member, j]
-            potential[member, j] = 0.5 * sharpness[member] * (norm2 - top)
-            unit = bound if scaled else 1.0
-            offset[member, j] = 0.5 * beta * (norm2 + top) * unit * unit
-    return sharpness
+    top = 0.0
+    for j in range(n):
+        norm2 = 0.0
+        for c in range(e):
+            norm2 += keys[c, j] * keys[c, j]
+        potential[j] = norm2
+        top = max(top, norm2)
+    for j in range(n):
+        norm2 = potential[j]
+        potential[j] = 0.5 * sharpness * (norm2 - top)
+        offset[j] = 0.5 * beta * (norm2 + top) * unit * unit
+    return sharpness, BOOST if largest < 1e100 else 0
 
 
 @jit()
-def attend(a, b, carry, sharpness, keys, values, potential, offset, first, last, drift, log_mass):
+def attend(x, a, b, beta, carry, first, last, drift, log_mass):
     """The attention sum for rows first..last-1 of the ensemble (row = member * n + token).
 
     Writes, for each row, the pullback's distance from the token and the logarithm of the row's mass,
@@ -126,59 +126,64 @@ def attend(a, b, carry, sharpness, keys, values, potential, offset, first, last,
         drift_i    = A_i^T (sum_j w_ij v_j / sum_j w_ij) - x_i,
         log_mass_i = log sum_j exp(beta <z_i, z_j>),
 
-    from which every velocity, layer and energy of the package follows. No row depends on how the rows
-    are shared out, so the bits do not depend on the number of threads.
+    from which every velocity, layer and energy of the package follows. Each row is summed by the same
+    compiled loop however the rows are shared out, so the bits do not depend on the number of threads.
     """
-    _, e, m = keys.shape
-    n, d = log_mass.shape[1], drift.shape[2]
-    weight = np.empty(TILE)
-    total = np.empty(d)
+    _, n, d = x.shape
+    e = b.shape[1]
+    keys, values = np.empty((e, n)), np.empty((d, n))
+    potential, offset = np.empty(n), np.empty(n)
+    weight, total = np.empty(TILE), np.empty(d)
+    lifted, half, boost = -1, 0.0, 0
     for row in range(first, last):
         member, i = row // n, row % n
-        half = 0.5 * sharpness[member]
+        if member != lifted:
+            sharpness, boost = prepare(x[member], a, b, beta, carry, keys, values, potential, offset)
+            half = 0.5 * sharpness
+            lifted = member
 
         # The token's own logit is potential_i <= 0 and no logit is positive: as long as it is far from
         # underflow it serves as the shift. Only a token of small norm among large ones needs the maximum,
         # taken tile by tile over the very numbers that are exponentiated: computed a second time, logits
         # of 1e20 would differ by more than the range of exp.
-        shift = potential[member, i]
-        small = shift < -300.0
+        shift = potential[i]
+        small = shift < -100.0
 
         mass = 0.0
         total[:] = 0.0
-        for start in range(0, m, TILE):
-            width = min(TILE, m - start)
-            p = potential[member, start : start + width]
+        for start in range(0, n, TILE):
+            width = min(TILE, n - start)
+            p = potential[start : start + width]
             for j in range(width):
                 weight[j] = p[j]
             for c in range(e):
-                here = keys[member, c, i]
-                z = keys[member, c, start : start + width]
+                here = keys[c, i]
+                z = keys[c, start : start + width]
                 for j in range(width):
                     weight[j] -= half * (z[j] - here) * (z[j] - here)
             if small:
                 peak = shift
                 for j in range(width):
                     peak = max(peak, weight[j])
-                fade = exp(shift - peak)
+                fade = exp(shift - peak, 0)
                 mass *= fade
                 for c in range(d):
                     total[c] *= fade
                 shift = peak
             part = 0.0
             for j in range(width):
-                weight[j] = exp(weight[j] - shift)
+                weight[j] = exp(weight[j] - shift, boost)
                 part += weight[j]
             mass += part
             for c in range(d):
-                here = values[member, c, i]
-                v = values[member, c, start : start + width]
+                here = values[c, i]
+                v = values[c, start : start + width]
                 part = 0.0
                 for j in range(width):
                     part += weight[j] * (v[j] - here)
                 total[c] += part
 
-        log_mass[member, i] = offset[member, i] + shift + np.log(mass)
+        log_mass[member, i] = offset[i] + shift + np.log(mass * 2.0**-boost)
         for c in range(d):
             drift[member, i, c] = total[c] / mass
             if carry:
@@ -247,9 +252,9 @@ def tangent(x, drift, log_mass, normalized, out):
                 part = drift[member, i, c] - x[member, i, c] * radial
                 moves = moves or part != 0.0
                 out[member, i, c] = root * (root * part)
-            if root > 1e140 and not moves:
-                # Zero by symmetry where a token is alone or d = 1. Otherwise weights below e^-708 were lost,
-                # which this mass could have made large: NaN stands for a velocity out of reach.
+            if root > 1e217 and not moves:
+                # Zero by symmetry where a token is alone or d = 1. Otherwise weights below e^-1058 were lost,
+                # which a mass above e^1000 could have made large: NaN stands for a velocity out of reach.
                 for c in range(d):
                     out[member, i, c] = 0.0 if n == 1 or d == 1 else np.nan
 

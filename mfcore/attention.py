@@ -185,18 +185,12 @@ class SelfAttention:
 
     def _evaluate(self, x, a, b):
         s, n, d = x.shape
-        e = b.shape[1]
         carry = self.values == "features"
         drift, log_mass = np.empty((s, n, d)), np.empty((s, n))
-        keys, values = np.empty((s, e, n)), np.empty((s, d, n))
-        potential, offset = np.empty((s, n)), np.empty((s, n))
-        sharpness = _kernels.prepare(x, a, b, self.beta, carry, keys, values, potential, offset)
 
         def rows(first, last):
-            _kernels.attend(a, b, carry, sharpness, keys, values, potential, offset, first, last, drift, log_mass)
+            _kernels.attend(x, a, b, self.beta, carry, first, last, drift, log_mass)
 
-        # One thread runs the very same compiled loop: inlined into a kernel for small systems, it came out
-        # with other roundings.
         threads = min(numba.config.NUMBA_NUM_THREADS, s * n * n // PAIRS_PER_THREAD)
         if threads < 2:
             rows(0, s * n)

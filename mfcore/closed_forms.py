@@ -14,7 +14,9 @@ def _equiangular(cosine, name, n, beta, normalization):
     _check.choice("normalization", normalization, ("softmax", "none"))
     cosine = _check.real_array(name, cosine, (0, 1))
     if (cosine < -1 / (n - 1) - 1e-12).any() or (cosine > 1).any():
-        raise ValueError(f"{name} must be in [-1/(n-1), 1], the cosines that n equiangular tokens can have, got {cosine}")
+        raise ValueError(
+            f"{name} must be in [-1/(n-1), 1], the cosines that n equiangular tokens can have, got {cosine}"
+        )
     return cosine, n, beta
 
 

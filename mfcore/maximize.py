@@ -101,7 +101,9 @@ def maximize(model, x0, *, tol=1e-13, max_iter=10_000):
         if climbs:
             reached = model._log_energy(log_mass)
             if not np.isfinite(reached).all():
-                raise OverflowError("even log_energy exceeds the floating range: beta times the squared feature norm does")
+                raise OverflowError(
+                    "even log_energy exceeds the floating range: beta times the squared feature norm does"
+                )
             slack = ROUNDING * np.maximum(1.0, np.abs(reached))
             monotone[active] &= reached >= log_energy[active] - slack
             log_energy[active] = reached

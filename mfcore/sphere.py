@@ -153,6 +153,9 @@ def geodesic(x, y, s):
     s = _check.real_array("s", s, (0, 1))
     if s.shape not in ((), angle.shape):
         raise ValueError(f"s must be one number or have shape {angle.shape}, got {s.shape}")
+
     # sin(s a)/sin(a) by sinc, which is 1 at a = 0
-    weight = lambda part: part * np.sinc(part * angle / np.pi) / np.sinc(angle / np.pi)
+    def weight(part):
+        return part * np.sinc(part * angle / np.pi) / np.sinc(angle / np.pi)
+
     return project(weight(1 - s)[..., None] * x + weight(s)[..., None] * y)

@@ -2,4 +2,6 @@
 
 
 def pytest_configure(config):
-    config.addinivalue_line("markers", "compiled: needs compiled kernels, or is too slow without (see test_coverage)")
+    config.addinivalue_line(
+        "markers", "compiled: left out where the kernels are interpreted, for its meaning or its time (test_coverage)"
+    )

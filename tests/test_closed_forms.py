@@ -75,6 +75,7 @@ def test_the_ends():
     assert equiangular_rate(0.5, 3, 1e6) == 0.0  # e^{-5e5}: below the smallest number
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("normalization", ["softmax", "none"])
 @pytest.mark.parametrize("n, beta, start, target", [
     (8, 3.0, 0.0, 0.999), (2, 0.5, -0.99, 0.5), (5, 20.0, -0.2, 0.9), (100, 1.0, 0.3, 1 - 1e-9), (3, 300.0, 0.1, 0.9),

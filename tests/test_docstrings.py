@@ -43,7 +43,9 @@ def test_parameters_are_those_of_the_signature(thing):
     assert names_in(sections(thing).get("Parameters", "")) == parameters(thing)
 
 
-@pytest.mark.parametrize("thing", [*CLASSES, *RESULTS, *METHODS, *FUNCTIONS, mf.claim, mf.ClaimError, mf.plot.show], ids=name_of)
+@pytest.mark.parametrize(
+    "thing", [*CLASSES, *RESULTS, *METHODS, *FUNCTIONS, mf.claim, mf.ClaimError, mf.plot.show], ids=name_of
+)
 def test_a_summary_in_one_paragraph(thing):
     summary = sections(thing)[""].strip().split("\n\n")[0]
     assert len(summary) > 15 and summary.endswith((".", ",", ":"))

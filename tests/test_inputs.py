@@ -56,9 +56,13 @@ GOOD_TOKENS = {
 def test_odd_but_good_tokens(name):
     given = GOOD_TOKENS[name]
     model = mf.SelfAttention(2.0, auxiliary=mf.AdditivePE(P))
-    same = np.testing.assert_array_equal
-    if name == "off by 1e-7":  # renormalized: equal up to the rounding of that
-        same = lambda got, expected: np.testing.assert_allclose(got, expected, rtol=0, atol=1e-14)
+
+    def same(got, expected):
+        if name == "off by 1e-7":  # renormalized: equal up to the rounding of that
+            np.testing.assert_allclose(got, expected, rtol=0, atol=1e-14)
+        else:
+            np.testing.assert_array_equal(got, expected)
+
     same(model.velocity(given), model.velocity(X))
     same(model.layer(given, 0.5), model.layer(X, 0.5))
     same(model.log_energy(given), model.log_energy(X))
@@ -83,8 +87,10 @@ GOOD = {
     "beta int64": (lambda: mf.SelfAttention(np.int64(2)).velocity(X), lambda: PLAIN.velocity(X)),
     "beta fraction": (lambda: mf.SelfAttention(fractions.Fraction(2)).velocity(X), lambda: PLAIN.velocity(X)),
     "beta 0-d array": (lambda: mf.SelfAttention(np.array(2.0)).velocity(X), lambda: PLAIN.velocity(X)),
-    "normalization np.str_": (lambda: mf.SelfAttention(2, np.str_("none")).velocity(X),
-                              lambda: mf.SelfAttention(2.0, "none").velocity(X)),
+    "normalization np.str_": (
+        lambda: mf.SelfAttention(2, np.str_("none")).velocity(X),
+        lambda: mf.SelfAttention(2.0, "none").velocity(X),
+    ),
     "step int": (lambda: PLAIN.layer(X, 1), lambda: PLAIN.layer(X, 1.0)),
     "step float32": (lambda: PLAIN.layer(X, np.float32(0.5)), lambda: PLAIN.layer(X, 0.5)),
     "step 0-d array": (lambda: PLAIN.layer(X, np.array(0.5)), lambda: PLAIN.layer(X, 0.5)),
@@ -94,24 +100,38 @@ GOOD = {
     "step strided": (lambda: PLAIN.layer(X, np.arange(2.0 * N)[::2]), lambda: PLAIN.layer(X, 2 * np.arange(N))),
     "step 0": (lambda: PLAIN.layer(X, 0), lambda: X),
     "p list": (lambda: mf.AdditivePE(P.tolist()).p, lambda: P),
-    "p Fortran": (lambda: mf.SelfAttention(1, auxiliary=mf.AdditivePE(np.asfortranarray(P))).velocity(X),
-                  lambda: mf.SelfAttention(1, auxiliary=mf.AdditivePE(P)).velocity(X)),
+    "p Fortran": (
+        lambda: mf.SelfAttention(1, auxiliary=mf.AdditivePE(np.asfortranarray(P))).velocity(X),
+        lambda: mf.SelfAttention(1, auxiliary=mf.AdditivePE(P)).velocity(X),
+    ),
     "p ints": (lambda: mf.AdditivePE([[1, 2], [3, 4]], scale=2).p, lambda: np.array([[1.0, 2.0], [3.0, 4.0]])),
-    "negative scale": (lambda: mf.SelfAttention(1, auxiliary=mf.AdditivePE(P, -1)).velocity(X),
-                       lambda: mf.SelfAttention(1, auxiliary=mf.AdditivePE(-P)).velocity(X)),
-    "rotary ints": (lambda: mf.SelfAttention(1, auxiliary=mf.RotaryPE(range(N), [1, 2])).velocity(X),
-                    lambda: mf.SelfAttention(1, auxiliary=mf.RotaryPE(np.arange(5.0), np.array([1.0, 2.0]))).velocity(X)),
+    "negative scale": (
+        lambda: mf.SelfAttention(1, auxiliary=mf.AdditivePE(P, -1)).velocity(X),
+        lambda: mf.SelfAttention(1, auxiliary=mf.AdditivePE(-P)).velocity(X),
+    ),
+    "rotary ints": (
+        lambda: mf.SelfAttention(1, auxiliary=mf.RotaryPE(range(N), [1, 2])).velocity(X),
+        lambda: mf.SelfAttention(1, auxiliary=mf.RotaryPE(np.arange(5.0), np.array([1.0, 2.0]))).velocity(X),
+    ),
     "concat of width 1": (lambda: mf.ConcatPE([[1]] * N, 2).p, lambda: np.ones((N, 1))),
     "times list": (lambda: mf.flow(PLAIN, X, [0, 1]).x, lambda: mf.flow(PLAIN, X, np.array([0.0, 1.0])).x),
     "times ints": (lambda: mf.flow(PLAIN, X, np.arange(3)).x, lambda: mf.flow(PLAIN, X, [0.0, 1.0, 2.0]).x),
     "times float32": (lambda: mf.flow(PLAIN, X, T.astype(np.float32)).x, lambda: mf.flow(PLAIN, X, T).x),
     "times read-only": (lambda: mf.flow(PLAIN, X, readonly(T)).x, lambda: mf.flow(PLAIN, X, T).x),
     "tol int": (lambda: mf.maximize(PLAIN, X, tol=1).x, lambda: mf.maximize(PLAIN, X, tol=1.0).x),
-    "max_iter int64": (lambda: mf.maximize(PLAIN, X, max_iter=np.int64(2)).x, lambda: mf.maximize(PLAIN, X, max_iter=2).x),
+    "max_iter int64": (
+        lambda: mf.maximize(PLAIN, X, max_iter=np.int64(2)).x,
+        lambda: mf.maximize(PLAIN, X, max_iter=2).x,
+    ),
     "starts as lists": (lambda: mf.maximize(PLAIN, [X.tolist()] * 2).x[1], lambda: mf.maximize(PLAIN, X).x),
-    "n int64": (lambda: mf.sphere.sample(np.int64(3), np.int8(2), np.random.default_rng(1)),
-                lambda: mf.sphere.sample(3, 2, np.random.default_rng(1))),
-    "cosine list": (lambda: cf.equiangular_rate([0, 1], 3, 1), lambda: cf.equiangular_rate(np.array([0.0, 1.0]), 3, 1.0)),
+    "n int64": (
+        lambda: mf.sphere.sample(np.int64(3), np.int8(2), np.random.default_rng(1)),
+        lambda: mf.sphere.sample(3, 2, np.random.default_rng(1)),
+    ),
+    "cosine list": (
+        lambda: cf.equiangular_rate([0, 1], 3, 1),
+        lambda: cf.equiangular_rate(np.array([0.0, 1.0]), 3, 1.0),
+    ),
     "project list": (lambda: mf.sphere.project([3, 4]), lambda: np.array([0.6, 0.8])),
     "project tiny": (lambda: mf.sphere.project([3e-320, 0]), lambda: np.array([1.0, 0.0])),
     "project huge": (lambda: mf.sphere.project([-1e308, 0]), lambda: np.array([-1.0, 0.0])),
@@ -165,7 +185,8 @@ def test_bad_tokens(name):
     with pytest.raises(error, match=message.replace("x must", "x0 must").replace("x is", "x0 is")):
         mf.flow(PLAIN, x, T)
     if name != "three axes":  # an ensemble, for maximize
-        with pytest.raises(error, match=message.replace("x must have 2", "x0 must have 2 or 3").replace("x must", "x0 must").replace("x is", "x0 is")):
+        message = message.replace("x must have 2", "x must have 2 or 3")
+        with pytest.raises(error, match=message.replace("x must", "x0 must").replace("x is", "x0 is")):
             mf.maximize(PLAIN, x)
 
 
@@ -186,21 +207,41 @@ BAD = {
     "beta array": (lambda: mf.SelfAttention(np.ones(1)), TypeError, r"beta must be a real number, got array"),
     "beta list": (lambda: mf.SelfAttention([1.0]), TypeError, r"beta must be a real number"),
     "beta time": (lambda: mf.SelfAttention(np.timedelta64(1)), TypeError, r"beta must be a real number"),
-    "normalization misspelt": (lambda: mf.SelfAttention(1, "Softmax"), ValueError,
-                               r"normalization must be one of 'softmax', 'none', got 'Softmax'"),
+    "normalization misspelt": (
+        lambda: mf.SelfAttention(1, "Softmax"),
+        ValueError,
+        r"normalization must be one of 'softmax', 'none', got 'Softmax'",
+    ),
     "normalization None": (lambda: mf.SelfAttention(1, None), ValueError, r"normalization must be one of"),
-    "normalization array": (lambda: mf.SelfAttention(1, np.array(["none"])), ValueError, r"normalization must be one of"),
-    "values misspelt": (lambda: mf.SelfAttention(1, values="token"), ValueError,
-                        r"values must be one of 'features', 'tokens', got 'token'"),
+    "normalization array": (
+        lambda: mf.SelfAttention(1, np.array(["none"])),
+        ValueError,
+        r"normalization must be one of",
+    ),
+    "values misspelt": (
+        lambda: mf.SelfAttention(1, values="token"),
+        ValueError,
+        r"values must be one of 'features', 'tokens', got 'token'",
+    ),
     "values list": (lambda: mf.SelfAttention(1, values=["tokens"]), ValueError, r"values must be one of"),
     "auxiliary array": (lambda: mf.SelfAttention(1, auxiliary=P), TypeError, r"auxiliary must be AdditivePE"),
     "auxiliary str": (lambda: mf.SelfAttention(1, auxiliary="rotary"), TypeError, r"auxiliary must be AdditivePE"),
-    "auxiliary class": (lambda: mf.SelfAttention(1, auxiliary=mf.AdditivePE), TypeError, r"auxiliary must be AdditivePE"),
+    "auxiliary class": (
+        lambda: mf.SelfAttention(1, auxiliary=mf.AdditivePE),
+        TypeError,
+        r"auxiliary must be AdditivePE",
+    ),
     # auxiliary variables
-    "additive, other n": (lambda: mf.SelfAttention(1, auxiliary=Q).velocity(X[:4]), ValueError,
-                          r"p was given for 5 tokens, but there are 4"),
-    "additive, other d": (lambda: mf.SelfAttention(1, auxiliary=Q).velocity(X[:, :1] * 0 + 1), ValueError,
-                          r"p must have dimension 1 like the tokens, got 4"),
+    "additive, other n": (
+        lambda: mf.SelfAttention(1, auxiliary=Q).velocity(X[:4]),
+        ValueError,
+        r"p was given for 5 tokens, but there are 4",
+    ),
+    "additive, other d": (
+        lambda: mf.SelfAttention(1, auxiliary=Q).velocity(X[:, :1] * 0 + 1),
+        ValueError,
+        r"p must have dimension 1 like the tokens, got 4",
+    ),
     "p one row": (lambda: mf.AdditivePE(P[0]), ValueError, r"p must have 2 dimension"),
     "p empty": (lambda: mf.AdditivePE(np.empty((0, 2))), ValueError, r"p is empty"),
     "p NaN": (lambda: mf.AdditivePE(P * np.nan), ValueError, r"p must be finite, got nan at index \(0, 0\)"),
@@ -211,17 +252,29 @@ BAD = {
     "scale str": (lambda: mf.AdditivePE(P, "1"), TypeError, r"scale must be a real number"),
     "scale too large": (lambda: mf.AdditivePE(P, 1e305), ValueError, r"scale \* p must not exceed 1e\+300"),
     "scale times p overflows": (lambda: mf.AdditivePE(P * 1e200, 1e200), ValueError, r"scale \* p must be finite"),
-    "concat, other n": (lambda: mf.SelfAttention(1, auxiliary=mf.ConcatPE(P)).layer(X[:2], 1), ValueError,
-                        r"p was given for 5 tokens, but there are 2"),
+    "concat, other n": (
+        lambda: mf.SelfAttention(1, auxiliary=mf.ConcatPE(P)).layer(X[:2], 1),
+        ValueError,
+        r"p was given for 5 tokens, but there are 2",
+    ),
     "kappa negative": (lambda: mf.ConcatPE(P, -1), ValueError, r"kappa must be a finite number in \[0, inf\], got -1"),
     "kappa bool": (lambda: mf.ConcatPE(P, True), TypeError, r"kappa must be a real number"),
     "concat too large": (lambda: mf.ConcatPE(P * 1e200, 1e300), ValueError, r"sqrt\(kappa\) \* p must"),
-    "rotary, odd d": (lambda: mf.SelfAttention(1, auxiliary=mf.RotaryPE([1.0], [1.0])).velocity([[0.6, 0.8, 0.0]]),
-                      ValueError, r"RotaryPE needs an even dimension, got d = 3"),
-    "rotary, other d": (lambda: mf.SelfAttention(1, auxiliary=mf.RotaryPE(range(N), [1.0])).velocity(X), ValueError,
-                        r"frequencies must have d/2 = 2 entries, got 1"),
-    "rotary, other n": (lambda: mf.SelfAttention(1, auxiliary=mf.RotaryPE([1, 2], [1, 2])).velocity(X), ValueError,
-                        r"positions was given for 2 tokens, but there are 5"),
+    "rotary, odd d": (
+        lambda: mf.SelfAttention(1, auxiliary=mf.RotaryPE([1.0], [1.0])).velocity([[0.6, 0.8, 0.0]]),
+        ValueError,
+        r"RotaryPE needs an even dimension, got d = 3",
+    ),
+    "rotary, other d": (
+        lambda: mf.SelfAttention(1, auxiliary=mf.RotaryPE(range(N), [1.0])).velocity(X),
+        ValueError,
+        r"frequencies must have d/2 = 2 entries, got 1",
+    ),
+    "rotary, other n": (
+        lambda: mf.SelfAttention(1, auxiliary=mf.RotaryPE([1, 2], [1, 2])).velocity(X),
+        ValueError,
+        r"positions was given for 2 tokens, but there are 5",
+    ),
     "positions scalar": (lambda: mf.RotaryPE(3, [1.0]), ValueError, r"positions must have 1 dimension"),
     "positions matrix": (lambda: mf.RotaryPE(P, [1.0]), ValueError, r"positions must have 1 dimension"),
     "frequencies inf": (lambda: mf.RotaryPE([1.0], [np.inf]), ValueError, r"frequencies must be finite"),
@@ -236,13 +289,21 @@ BAD = {
     "step None": (lambda: PLAIN.layer(X, None), TypeError, r"step must hold real numbers"),
     "step bool": (lambda: PLAIN.layer(X, True), TypeError, r"step must hold real numbers, got dtype bool"),
     "step complex": (lambda: PLAIN.layer(X, 1 + 0j), TypeError, r"step must hold real numbers, got dtype complex"),
-    "step of other n": (lambda: PLAIN.layer(X, np.ones(N + 1)), ValueError, r"step must be one number or have shape \(5,\)"),
+    "step of other n": (
+        lambda: PLAIN.layer(X, np.ones(N + 1)),
+        ValueError,
+        r"step must be one number or have shape \(5,\)",
+    ),
     "step matrix": (lambda: PLAIN.layer(X, np.ones((N, 1))), ValueError, r"step must have 0 or 1 dimension"),
     "step empty": (lambda: PLAIN.layer(X, []), ValueError, r"step is empty"),
     "step masked": (lambda: PLAIN.layer(X, np.ma.masked_array(np.ones(N))), TypeError, r"step is a masked array"),
     "step ragged": (lambda: PLAIN.layer(X, [1, [1, 2]]), ValueError, r"step is no rectangular array"),
     # energies that do not exist
-    "energy of tokens": (lambda: mf.SelfAttention(1, values="tokens").energy(X), ValueError, r'values="tokens" has no energy'),
+    "energy of tokens": (
+        lambda: mf.SelfAttention(1, values="tokens").energy(X),
+        ValueError,
+        r'values="tokens" has no energy',
+    ),
     "log_energy of tokens": (lambda: mf.SelfAttention(1, values="tokens").log_energy(X), ValueError, r"has no energy"),
     # flow
     "times decrease": (lambda: mf.flow(PLAIN, X, [0, 2, 1]), ValueError, r"t must increase, got 2 followed by 1"),
@@ -255,7 +316,11 @@ BAD = {
     "times str": (lambda: mf.flow(PLAIN, X, "0 1"), TypeError, r"t must hold real numbers"),
     "times bool": (lambda: mf.flow(PLAIN, X, [False, True]), TypeError, r"t must hold real numbers, got dtype bool"),
     "times matrix": (lambda: mf.flow(PLAIN, X, [[0, 1]]), ValueError, r"t must have 1 dimension"),
-    "rtol 0": (lambda: mf.flow(PLAIN, X, T, rtol=0), ValueError, r"rtol must be a finite number in \[1e-13, 1\], got 0"),
+    "rtol 0": (
+        lambda: mf.flow(PLAIN, X, T, rtol=0),
+        ValueError,
+        r"rtol must be a finite number in \[1e-13, 1\], got 0",
+    ),
     "rtol below rounding": (lambda: mf.flow(PLAIN, X, T, rtol=1e-15), ValueError, r"rtol must be"),
     "rtol NaN": (lambda: mf.flow(PLAIN, X, T, rtol=np.nan), ValueError, r"rtol must be .* got nan"),
     "atol 0": (lambda: mf.flow(PLAIN, X, T, atol=0), ValueError, r"atol must be a finite number in \(0, inf\), got 0"),
@@ -268,8 +333,16 @@ BAD = {
     "tol NaN": (lambda: mf.maximize(PLAIN, X, tol=np.nan), ValueError, r"tol must be .* got nan"),
     "tol None": (lambda: mf.maximize(PLAIN, X, tol=None), TypeError, r"tol must be a real number, got None"),
     "max_iter 0": (lambda: mf.maximize(PLAIN, X, max_iter=0), ValueError, r"max_iter must be at least 1, got 0"),
-    "max_iter float": (lambda: mf.maximize(PLAIN, X, max_iter=10.0), TypeError, r"max_iter must be an integer, got 10.0"),
-    "max_iter bool": (lambda: mf.maximize(PLAIN, X, max_iter=True), TypeError, r"max_iter must be an integer, got True"),
+    "max_iter float": (
+        lambda: mf.maximize(PLAIN, X, max_iter=10.0),
+        TypeError,
+        r"max_iter must be an integer, got 10.0",
+    ),
+    "max_iter bool": (
+        lambda: mf.maximize(PLAIN, X, max_iter=True),
+        TypeError,
+        r"max_iter must be an integer, got True",
+    ),
     "no starts": (lambda: mf.maximize(PLAIN, np.empty((0, 3, 2))), ValueError, r"x0 is empty"),
     "four axes": (lambda: mf.maximize(PLAIN, X[None, None]), ValueError, r"x0 must have 2 or 3 dimension"),
     "maximize no model": (lambda: mf.maximize("model", X), TypeError, r"model must be a SelfAttention, got 'model'"),
@@ -281,19 +354,39 @@ BAD = {
     "sample time": (lambda: mf.sphere.sample(np.timedelta64(3), 2, RNG), TypeError, r"n must be an integer"),
     "rng int": (lambda: mf.sphere.sample(3, 3, 0), TypeError, r"rng must be a numpy.random.Generator.*got 0"),
     "rng None": (lambda: mf.sphere.sample(3, 3, None), TypeError, r"rng must be a numpy.random.Generator"),
-    "rng legacy": (lambda: mf.sphere.sample(3, 3, np.random.RandomState(0)), TypeError, r"rng must be a numpy.random.Gen"),
+    "rng legacy": (
+        lambda: mf.sphere.sample(3, 3, np.random.RandomState(0)),
+        TypeError,
+        r"rng must be a numpy.random.Gen",
+    ),
     "project zero": (lambda: mf.sphere.project([[1, 0], [0, 0]]), ValueError, r"x must have no zero row"),
     "project NaN": (lambda: mf.sphere.project([np.nan, 0]), ValueError, r"x must be finite, got nan at index \(0,\)"),
     "project three axes": (lambda: mf.sphere.project(X[None]), ValueError, r"x must have 1 or 2 dimension"),
     "tangent off sphere": (lambda: mf.sphere.tangent(2 * UNIT, UNIT), ValueError, r"row 0 has norm 2"),
-    "tangent shapes": (lambda: mf.sphere.tangent(X, UNIT), ValueError, r"v must have the shape \(5, 4\) of x, got \(4,\)"),
-    "distance dimensions": (lambda: mf.sphere.distance(X, [[1, 0]]), ValueError, r"y must have dimension 4 like x, got 2"),
+    "tangent shapes": (
+        lambda: mf.sphere.tangent(X, UNIT),
+        ValueError,
+        r"v must have the shape \(5, 4\) of x, got \(4,\)",
+    ),
+    "distance dimensions": (
+        lambda: mf.sphere.distance(X, [[1, 0]]),
+        ValueError,
+        r"y must have dimension 4 like x, got 2",
+    ),
     "distance rows": (lambda: mf.sphere.distance(X, X[:2]), ValueError, r"y must have as many rows as x or one"),
     "geodesic antipodal": (lambda: mf.sphere.geodesic(UNIT, -UNIT, 0.5), ValueError, r"y must not be antipodal to x"),
-    "geodesic s": (lambda: mf.sphere.geodesic(UNIT, X[1], [0.1, 0.2]), ValueError, r"s must be one number or have shape"),
+    "geodesic s": (
+        lambda: mf.sphere.geodesic(UNIT, X[1], [0.1, 0.2]),
+        ValueError,
+        r"s must be one number or have shape",
+    ),
     "geodesic s NaN": (lambda: mf.sphere.geodesic(UNIT, X[1], np.nan), ValueError, r"s must be finite"),
     # closed forms
-    "cosine above 1": (lambda: cf.equiangular_rate(1.1, 3, 1.0), ValueError, r"cosine must be in \[-1/\(n-1\), 1\].*1.1"),
+    "cosine above 1": (
+        lambda: cf.equiangular_rate(1.1, 3, 1.0),
+        ValueError,
+        r"cosine must be in \[-1/\(n-1\), 1\].*1.1",
+    ),
     "cosine below": (lambda: cf.equiangular_rate(-0.6, 3, 1.0), ValueError, r"cosine must be in .*-0.6"),
     "cosine NaN": (lambda: cf.equiangular_rate(np.nan, 3, 1.0), ValueError, r"cosine must be finite"),
     "cosine matrix": (lambda: cf.equiangular_rate([[0.1]], 3, 1.0), ValueError, r"cosine must have 0 or 1 dimension"),
@@ -305,10 +398,18 @@ BAD = {
     "target 1": (lambda: cf.time_to_cosine(1.0, 0.0, 3, 1.0), ValueError, r"target must be in \[start, 1\) = \[0, 1\)"),
     "target below start": (lambda: cf.time_to_cosine(0.1, 0.5, 3, 1.0), ValueError, r"target must be in \[start, 1\)"),
     "target empty": (lambda: cf.time_to_cosine([], 0.5, 3, 1.0), ValueError, r"target is empty"),
-    "start at balance": (lambda: cf.time_to_cosine(0.1, -0.5, 3, 1.0), ValueError, r"start must be a finite number in \(-0.5"),
+    "start at balance": (
+        lambda: cf.time_to_cosine(0.1, -0.5, 3, 1.0),
+        ValueError,
+        r"start must be a finite number in \(-0.5",
+    ),
     "start array": (lambda: cf.time_to_cosine(0.5, [0.1], 3, 1.0), TypeError, r"start must be a real number"),
     "time overflows": (lambda: cf.time_to_cosine(0.5, 0.0, 3, 1e4), OverflowError, r"time exceeds the floating range"),
-    "time underflow of the rate": (lambda: cf.time_to_cosine(0.5, -0.4, 3, 1e4, "none"), OverflowError, r"time exceeds"),
+    "time underflow of the rate": (
+        lambda: cf.time_to_cosine(0.5, -0.4, 3, 1e4, "none"),
+        OverflowError,
+        r"time exceeds",
+    ),
 }
 
 

@@ -37,7 +37,9 @@ def compare(x, beta, aux, normalization, values, step):
     # Normalizing x + step g amplifies an error by what the sum cancels.
     for eta in (step, np.linspace(0.0, 2.0, len(x)), np.inf):
         moved = g if np.isscalar(eta) and np.isinf(eta) else x + np.reshape(eta, (-1, 1)) * g
-        loss = (1 + size + np.linalg.norm(moved - x, axis=1, keepdims=True)) / np.linalg.norm(moved, axis=1, keepdims=True)
+        loss = (1 + size + np.linalg.norm(moved - x, axis=1, keepdims=True)) / np.linalg.norm(
+            moved, axis=1, keepdims=True
+        )
         assert (np.abs(model.layer(x, eta) - oracles.layer(x, eta, *arguments)) <= tolerance * (1 + loss)).all()
     if values == "features":
         expected = oracles.log_energy(x, beta, aux)
@@ -97,26 +99,43 @@ def test_against_exact_arithmetic(kind, values):
             assert abs(model.log_energy(x) - expected) <= 10 * EPS * (1 + sharp + abs(expected))
 
 
-def test_exp():
+@pytest.mark.parametrize("boost", [0, _kernels.BOOST])
+def test_exp(boost):
     @numba.njit(fastmath=_jit.FAST)
     def apply(x, out):
         for i in range(x.size):
-            out[i] = _kernels.exp(x[i])
+            out[i] = _kernels.exp(x[i], boost)
 
     rng = np.random.default_rng(0)
+    least = -708 - boost * np.log(2)
     x = np.concatenate(
-        [np.linspace(-708, 709, 4001)[1:], rng.uniform(-708, 709, 4000), rng.standard_normal(1000), [0.0, -0.0, 1e-300, -1e-300]]
+        [
+            np.linspace(least, least + 1417, 4001)[1:],
+            rng.uniform(least, least + 1417, 4000),
+            rng.standard_normal(1000),
+            [0.0, -0.0, 1e-300, -1e-300],
+        ]
     )
     out = np.empty_like(x)
     apply(x, out)
     with mpmath.workdps(30):
-        worst = max(abs(mpmath.mpf(float(got)) / mpmath.exp(float(at)) - 1) for at, got in zip(x, out, strict=True))
+        exact = [mpmath.exp(float(at)) * mpmath.mpf(2) ** boost for at in x]
+        worst = max(abs(mpmath.mpf(float(got)) / want - 1) for want, got in zip(exact, out, strict=True))
     assert worst < 1e-15
-    assert (out[-4:] == 1.0).all()
+    assert (out[-4:] == 2.0**boost).all()
 
-    below = np.array([-708.0, -708.0001, -745.0, -1e5, -1e300, -np.inf])
+    below = least - np.array([1e-10, 1e-4, 37.0, 1e5, 1e300, np.inf])
     apply(below, below)
     assert (below == 0.0).all()
+
+
+def test_unnormalized_velocity_far_below_the_mass():
+    """At beta = 700 orthogonal tokens pull with weight 1 beside a mass of e^700."""
+    x = np.eye(3)
+    for beta in (400.0, 700.0):
+        velocity = mf.SelfAttention(beta, "none").velocity(x)
+        np.testing.assert_allclose(velocity, (1 - np.eye(3)) / 3, rtol=1e-12)
+    assert (mf.SelfAttention(800.0, "none").velocity(x[[0, 0, 0]]) == 0).all()
 
 
 @pytest.mark.parametrize("d", [2, 3, 8])
@@ -209,7 +228,9 @@ def test_the_largest_beta():
         assert model.log_energy(x) == pytest.approx(expected, rel=1e-14)
 
 
-@pytest.mark.parametrize("beta, scale", [(1e-200, 1e200), (1e-308, 1e154), (1e-308, 1e160), (1e308, 1e-3), (5e-324, 1e150)])
+@pytest.mark.parametrize(
+    "beta, scale", [(1e-200, 1e200), (1e-308, 1e154), (1e-308, 1e160), (1e308, 1e-3), (5e-324, 1e150)]
+)
 def test_log_energy_over_the_whole_range(beta, scale):
     """Finite as long as beta times the largest squared feature is, whatever the two factors are."""
     rng = np.random.default_rng(4)
@@ -244,9 +265,9 @@ def test_a_large_mass_times_a_small_drift():
     v = mf.SelfAttention(1000.0, "none").velocity(x)
     assert v[0, 0] == 0.0
     assert v[0, 1] == pytest.approx(np.sqrt(0.75) * np.exp(500.0) / 2, rel=1e-12)
-    # and where the drift itself is lost below e^-708, an error stands in place of a zero
+    # and where the drift itself is lost below e^-1058, an error stands in place of a zero
     with pytest.raises(OverflowError, match="mass"):
-        mf.SelfAttention(709.0, "none").velocity(np.eye(2))
+        mf.SelfAttention(1100.0, "none").velocity(np.eye(2))
 
 
 @pytest.mark.parametrize("beta, step", [(705.0, 1e-306), (711.0, 1e-308), (730.0, 1e-310), (740.0, 5e-324)])

@@ -24,7 +24,9 @@ def test_it_ends_at_a_fixed_point_above_its_start(kind, normalization):
     found = mf.maximize(model, x)
     assert found.converged is True and found.residual <= 1e-13 and 1 < found.iterations < 10_000
     assert residual(found.x, 1.5, normalization, aux) <= 1e-12
-    assert np.abs(model.velocity(found.x)).max() <= 1e-11 * np.linalg.norm(oracles.pull(found.x, 1.5, normalization, aux))
+    assert np.abs(model.velocity(found.x)).max() <= 1e-11 * np.linalg.norm(
+        oracles.pull(found.x, 1.5, normalization, aux)
+    )
     assert found.log_energy == model.log_energy(found.x)
     assert found.energy == pytest.approx(np.exp(found.log_energy), rel=1e-14)
     # and is a local maximum along random geodesics
@@ -55,10 +57,10 @@ def test_many_starts_give_the_bits_of_each_alone(kind):
     starts = np.array([tokens(rng, n, d, spread) for spread in (np.inf, np.inf, 0.1, 1.0, np.inf)])
     for normalization, values in (("softmax", "features"), ("none", "features"), ("softmax", "tokens")):
         model = mf.SelfAttention(2.0, normalization, auxiliary(kind, rng, n, d), values)
-        batch = mf.maximize(model, starts, max_iter=300)
+        batch = mf.maximize(model, starts, max_iter=40)
         assert batch.x.shape == starts.shape and batch.residual.shape == (5,) and batch.converged.dtype == bool
         for k, start in enumerate(starts):
-            alone = mf.maximize(model, start, max_iter=300)
+            alone = mf.maximize(model, start, max_iter=40)
             np.testing.assert_array_equal(alone.x, batch.x[k])
             assert alone.residual == batch.residual[k]
             assert alone.iterations == batch.iterations[k]

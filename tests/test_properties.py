@@ -7,7 +7,6 @@ import dataclasses
 
 import numpy as np
 import oracles
-import pytest
 from cases import INTERPRETED, KINDS, STRICT, auxiliary, reordered, tokens
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,7 +16,7 @@ import mfcore as mf
 pytestmark = STRICT
 
 EPS = np.finfo(float).eps
-EXAMPLES = settings(max_examples=30 if INTERPRETED else 200, derandomize=True, deadline=None, database=None)
+EXAMPLES = settings(max_examples=10 if INTERPRETED else 200, derandomize=True, deadline=None, database=None)
 
 
 @dataclasses.dataclass
@@ -73,7 +72,9 @@ def cases(kinds=KINDS, values=("features", "tokens"), n=(1, 12), d=(1, 6)):
 
 
 @EXAMPLES
-@given(case=cases(values=["features"]), power=st.floats(-2, 4), how=st.sampled_from(["one", "each", "some", "infinite"]))
+@given(
+    case=cases(values=["features"]), power=st.floats(-2, 4), how=st.sampled_from(["one", "each", "some", "infinite"])
+)
 def test_no_layer_lowers_the_energy(case, power, how):
     step = 10.0**power
     if how == "infinite":

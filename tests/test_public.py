@@ -24,7 +24,11 @@ def test_names():
     for name in mf.__all__:
         assert hasattr(mf, name)
     for module in (mf.sphere, mf.closed_forms):
-        public = {n for n, v in vars(module).items() if inspect.isfunction(v) and v.__module__ == module.__name__ and n[0] != "_"}
+        public = {
+            n
+            for n, v in vars(module).items()
+            if inspect.isfunction(v) and v.__module__ == module.__name__ and n[0] != "_"
+        }
         assert public == set(module.__all__)
     for name in ("SelfAttention", "AdditivePE", "RotaryPE", "ConcatPE", "flow", "maximize", "claim", "ClaimError"):
         assert name in mf.__all__
@@ -114,7 +118,11 @@ def test_every_option_is_used_by_somebody():
 
 
 def test_every_public_name_is_used_by_somebody():
-    text = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests").glob("test_*.py") if path.name != Path(__file__).name)
+    text = "".join(
+        path.read_text(encoding="utf-8")
+        for path in (ROOT / "tests").glob("test_*.py")
+        if path.name != Path(__file__).name
+    )
     text += "".join(source for _, source in notebooks())
     for name in (set(mf.__all__) - {"__version__"}) | set(mf.sphere.__all__) | set(mf.closed_forms.__all__):
         assert name in text, name

@@ -21,9 +21,11 @@ def digest():
     for n, d in ((7, 3), (300, 4), (640, 2), (701, 4), (1500, 2)):
         x = mf.sphere.sample(n, d, rng)
         small = rng.standard_normal((n, d)) * np.logspace(-3, 0, n)[:, None]
-        for aux in (None, mf.AdditivePE(small, 30.0), mf.RotaryPE(np.arange(n), np.ones(d // 2)) if d % 2 == 0 else None,
-                    mf.ConcatPE(small, 2.0)):
-            for normalization in ("softmax", "none") if not isinstance(aux, mf.AdditivePE) else ("softmax",):
+        kinds = [None, mf.AdditivePE(small, 30.0), mf.ConcatPE(small, 2.0)]
+        if d % 2 == 0:
+            kinds.append(mf.RotaryPE(np.arange(n), np.ones(d // 2)))
+        for aux in kinds:
+            for normalization in ("softmax",) if isinstance(aux, mf.AdditivePE) else ("softmax", "none"):
                 model = mf.SelfAttention(3.0, normalization, aux)
                 for result in (model.velocity(x), model.layer(x, 0.5), np.float64(model.log_energy(x))):
                     bits.update(result.tobytes())
