@@ -20,8 +20,8 @@ MIME = "application/vnd.mfcore.claim+json"
 PROVENANCES = {
     "paper": "claimed by the paper named",
     "canon": "a known result of the field",
-    "ours": "derived for this book and confirmed numerically",
-    "open": "supported by numbers, not proved",
+    "ours": "derived for this book and confirmed numerically, or the outcome of the run shown",
+    "open": "a general statement that numbers support and nobody has proved that we know of",
 }
 
 _RELATIONS = {

@@ -10,6 +10,9 @@ from .attention import _exp_or_overflow, _require_model
 
 __all__ = ["Trajectory", "flow"]
 
+# An explicit method that needs more steps than this is stiff, and would go on without end or message.
+MOST_STEPS = 200_000
+
 
 @dataclass(frozen=True)
 class Trajectory:
@@ -71,7 +74,7 @@ def flow(model, x0, t, *, rtol=1e-10, atol=1e-12):
     OverflowError
         Without softmax, where the velocity exceeds the floating range.
     RuntimeError
-        If the step size underflows.
+        If the step size underflows, or the flow is so stiff that it needs more than 200,000 steps.
     TypeError, ValueError
         For tokens, times or tolerances that are no such numbers.
 
@@ -114,6 +117,11 @@ def flow(model, x0, t, *, rtol=1e-10, atol=1e-12):
         if solver.status == "failed":
             raise RuntimeError(f"the integration stopped at time {solver.t:g}: {message}")
         steps += 1
+        if steps > MOST_STEPS:
+            raise RuntimeError(
+                f"the flow is stiff: {MOST_STEPS} steps have led to time {solver.t:g} of {t[-1]:g}. "
+                "Ask for a shorter time, a larger rtol, or layers"
+            )
         error += np.abs(solver._estimate_error(solver.K, solver.h_previous)).max()
         arrived = int(np.searchsorted(t, solver.t, side="right"))
         if arrived > reported:

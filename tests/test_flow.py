@@ -214,3 +214,11 @@ def test_a_field_too_fast_to_follow(monkeypatch):
     monkeypatch.setattr(model, "_velocity", rough)
     with pytest.raises(RuntimeError, match="the integration stopped at time .*step size"):
         mf.flow(model, tokens(np.random.default_rng(0), 5, 3), [1.0])
+
+
+def test_a_stiff_flow_ends_with_a_sentence(monkeypatch):
+    monkeypatch.setattr(sys.modules["mfcore.flow"], "MOST_STEPS", 20)
+    rng = np.random.default_rng(0)
+    model = mf.SelfAttention(1.0, auxiliary=mf.AdditivePE(rng.standard_normal((8, 3)), 1e6))
+    with pytest.raises(RuntimeError, match="the flow is stiff: 20 steps have led to time"):
+        mf.flow(model, tokens(rng, 8, 3), [1.0])
