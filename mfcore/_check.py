@@ -39,7 +39,7 @@ def real_array(name, value, ndim=(0, 1, 2, 3), finite=True):
     return array
 
 
-def real(name, value, low=-np.inf, high=np.inf, *, strict=True, infinite=False):
+def real(name, value, low=-np.inf, high=np.inf, *, strict=True):
     """A float in (low, high), or in [low, high] when not strict."""
     if isinstance(value, NO_NUMBERS) or not (
         isinstance(value, numbers.Real)
@@ -51,8 +51,6 @@ def real(name, value, low=-np.inf, high=np.inf, *, strict=True, infinite=False):
     except OverflowError:
         raise ValueError(f"{name} must be a finite number, got an integer beyond the floating range") from None
     inside = low < value < high if strict else low <= value <= high
-    if infinite and value == np.inf:
-        return value
     if not (inside and np.isfinite(value)):
         left, right = ("(", ")") if strict else ("[", "]")
         raise ValueError(f"{name} must be a finite number in {left}{low:g}, {high:g}{right}, got {value:g}")

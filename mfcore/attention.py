@@ -142,7 +142,8 @@ class SelfAttention:
         TypeError, ValueError
             As for velocity; ValueError if values="tokens", whose flow is no gradient of an energy.
         """
-        self._require_energy()
+        if self.values == "tokens":
+            raise ValueError('a model with values="tokens" has no energy: its field is no gradient')
         x = _check.unit_rows("x", x)[None]
         log_energy = float(self._log_energy(self._evaluate(x, *self._affine(x))[1])[0])
         if not np.isfinite(log_energy):
@@ -172,10 +173,6 @@ class SelfAttention:
         return _exp_or_overflow(self.log_energy(x))
 
     # The rest works on checked ensembles (s, n, d) and is what flow and maximize build on.
-
-    def _require_energy(self):
-        if self.values == "tokens":
-            raise ValueError('a model with values="tokens" has no energy: its field is no gradient')
 
     def _affine(self, x):
         n, d = x.shape[1:]
