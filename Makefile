@@ -8,9 +8,9 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 
 BIN := .venv/bin
 HTML := _build/html
-# Written when the environment is whole, and named by what it was made from: one that was interrupted,
-# or made from other pins, has no such file and is made anew. So is one whose Python is gone.
-STAMP := .venv/.ready-$(shell cat requirements.lock pyproject.toml | cksum | cut -d ' ' -f 1)
+# Written when the environment is whole, and named by where and from what it was made: one that was interrupted,
+# moved, or made from other pins, has no such file and is made anew. So is one whose Python is gone.
+STAMP := .venv/.ready-$(shell { pwd; cat requirements.lock pyproject.toml; } | cksum | cut -d ' ' -f 1)
 ifneq ($(shell $(BIN)/python -c 'print(1)' 2>/dev/null),1)
 .PHONY: $(STAMP)
 endif
@@ -34,7 +34,7 @@ $(STAMP):
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
 		{ echo "$(PYTHON) has no venv module: install it (on Debian and Ubuntu: apt install python3-venv)." >&2; exit 1; }
 	@echo "Making the environment .venv (two minutes or so, once)"
-	rm -rf .venv
+	rm -rf .venv _build
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --disable-pip-version-check -r requirements.lock
 	$(BIN)/python -m pip install --disable-pip-version-check --no-deps --no-build-isolation -e .
@@ -45,8 +45,11 @@ $(STAMP):
 book: $(STAMP)
 	@test ! -f $(HTML)/index.html || test $(HTML)/index.html -nt _toc.yml || rm -rf $(HTML)
 	$(BIN)/python book/_tools/ledger.py --check
-	$(BIN)/jupyter-book build . -W -n --keep-going || { rm -rf _build/.doctrees; exit 1; }
+	@test -f _build/.passed || rm -rf _build/.doctrees
+	@rm -f _build/.passed
+	$(BIN)/jupyter-book build . -W -n --keep-going
 	$(BIN)/python book/_tools/check_pages.py $(HTML)
+	@touch _build/.passed
 	@echo "Open file://$(CURDIR)/$(HTML)/index.html"
 
 test: $(STAMP)

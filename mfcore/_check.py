@@ -10,6 +10,28 @@ OFF_SPHERE = 1e-6  # rows this near the sphere are renormalized, others refused
 NO_NUMBERS = (bool, np.bool_, np.timedelta64)  # though Python's number tower lets them in
 
 
+class Fixed:
+    """Base of what cannot be changed once it is made: a new value would bypass the checks."""
+
+    _made = False
+
+    def __setattr__(self, name, value):
+        if self._made:
+            raise AttributeError(f"{type(self).__name__} is fixed once made: make a new one for another {name}")
+        super().__setattr__(name, value)
+
+    def __repr__(self):
+        shown = {name: value for name, value in vars(self).items() if not name.startswith("_")}
+        values = (f"{k}=<{v.shape} array>" if isinstance(v, np.ndarray) else f"{k}={v!r}" for k, v in shown.items())
+        return f"{type(self).__name__}({', '.join(values)})"
+
+
+def frozen(array):
+    """The array, closed to writing."""
+    array.flags.writeable = False
+    return array
+
+
 def _finite(name, array):
     if not np.isfinite(array).all():
         where = tuple(int(k) for k in np.argwhere(~np.isfinite(array))[0])

@@ -11,7 +11,8 @@ The sum of the book, for token i with feature z_i and sources j with feature z_j
 It is computed with *differences first*: -beta |z_i - z_j|^2 / 2 in the exponent and v_j - v_i under
 the sum. The exponent then needs no large number that cancels, and the drift of a token that sits in a
 tight cluster keeps its relative accuracy however small it is (a sum that is projected afterwards
-leaves rounding noise of 1e-16, which drowns the true drift of a metastable state).
+leaves rounding noise of 1e-16, which drowns the true drift of a metastable state). The exception are
+tokens of small feature norm among large ones: their logits are inner products, as in the formula.
 """
 
 import numpy as np
@@ -21,6 +22,7 @@ from ._jit import EXACT, jit
 # Weights are 2^BOOST e^(logit - shift): sums of them stay in range above and keep e^-1058 below, where an
 # unnormalized velocity may still be of size one. (Values beyond 1e100 leave no room for it.)
 BOOST = 505
+UNIT = 1e-15  # a norm this near to 1 is 1, so that what came out of the package goes in again unchanged
 TILE = 256  # sources handled together: logits and weights of one tile stay in the first-level cache
 
 
@@ -73,6 +75,7 @@ def prepare(x, a, b, beta, carry, keys, values, potential, offset):
     -------
     sharpness : the inverse temperature that belongs to the scaled keys
     boost : the power of two that the weights may carry
+    stretch : what takes the logits of the scaled keys back to true size
     """
     n, d = x.shape
     e = b.shape[1]
@@ -114,7 +117,7 @@ def prepare(x, a, b, beta, carry, keys, values, potential, offset):
         norm2 = potential[j]
         potential[j] = 0.5 * sharpness * (norm2 - top)
         offset[j] = 0.5 * beta * (norm2 + top) * unit * unit
-    return sharpness, BOOST if largest < 1e100 else 0
+    return sharpness, BOOST if largest < 1e100 else 0, unit / sharpness * beta * unit
 
 
 @jit()
@@ -134,11 +137,11 @@ def attend(x, a, b, beta, carry, first, last, drift, log_mass):
     keys, values = np.empty((e, n)), np.empty((d, n))
     potential, offset = np.empty(n), np.empty(n)
     weight, total = np.empty(TILE), np.empty(d)
-    lifted, half, boost = -1, 0.0, 0
+    lifted, half, boost, stretch = -1, 0.0, 0, 1.0
     for row in range(first, last):
         member, i = row // n, row % n
         if member != lifted:
-            sharpness, boost = prepare(x[member], a, b, beta, carry, keys, values, potential, offset)
+            sharpness, boost, stretch = prepare(x[member], a, b, beta, carry, keys, values, potential, offset)
             half = 0.5 * sharpness
             lifted = member
 
@@ -146,8 +149,10 @@ def attend(x, a, b, beta, carry, first, last, drift, log_mass):
         # underflow it serves as the shift. Only a token of small norm among large ones needs the maximum,
         # taken tile by tile over the very numbers that are exponentiated: computed a second time, logits
         # of 1e20 would differ by more than the range of exp.
-        shift = potential[i]
-        small = shift < -100.0
+        # Nor do differences serve such a row: its logits are small numbers, and the distances are not.
+        small = potential[i] < -100.0
+        shift = -np.inf if small else potential[i]
+        left_out = 0.0 if small else offset[i]
 
         mass = 0.0
         total[:] = 0.0
@@ -155,12 +160,16 @@ def attend(x, a, b, beta, carry, first, last, drift, log_mass):
             width = min(TILE, n - start)
             p = potential[start : start + width]
             for j in range(width):
-                weight[j] = p[j]
+                weight[j] = 0.0 if small else p[j]
             for c in range(e):
                 here = keys[c, i]
                 z = keys[c, start : start + width]
-                for j in range(width):
-                    weight[j] -= half * (z[j] - here) * (z[j] - here)
+                if small:
+                    for j in range(width):
+                        weight[j] += 2.0 * half * here * z[j]
+                else:
+                    for j in range(width):
+                        weight[j] -= half * (z[j] - here) * (z[j] - here)
             if small:
                 peak = shift
                 for j in range(width):
@@ -183,7 +192,9 @@ def attend(x, a, b, beta, carry, first, last, drift, log_mass):
                     part += weight[j] * (v[j] - here)
                 total[c] += part
 
-        log_mass[member, i] = offset[i] + shift + np.log(mass * 2.0**-boost)
+        if small and shift != 0.0:
+            shift *= stretch
+        log_mass[member, i] = left_out + shift + np.log(mass * 2.0**-boost)
         for c in range(d):
             drift[member, i, c] = total[c] / mass
             if carry:
@@ -221,8 +232,9 @@ def renormalize(rows, tolerance):
         length = norm(rows[i])
         if not abs(length - 1.0) <= tolerance:  # NaN too
             return i
-        for c in range(rows.shape[1]):
-            rows[i, c] /= length
+        if abs(length - 1.0) > UNIT:
+            for c in range(rows.shape[1]):
+                rows[i, c] /= length
     return -1
 
 
@@ -232,8 +244,10 @@ def normalize(x, out):
     for member in range(x.shape[0]):
         for i in range(x.shape[1]):
             length = norm(x[member, i])
-            for c in range(x.shape[2]):
-                out[member, i, c] = x[member, i, c] / length if length > 0.0 else 0.0
+            out[member, i] = x[member, i]
+            if length > 0.0 and abs(length - 1.0) > UNIT:
+                for c in range(x.shape[2]):
+                    out[member, i, c] /= length
 
 
 @jit(EXACT)  # for the order of the two factors
@@ -269,6 +283,9 @@ def layer(x, drift, log_mass, normalized, step, out):
             if not normalized and weight > 0.0:
                 # Beyond e^700 the token itself has long been lost in the sum.
                 weight = np.exp(min(700.0, np.log(weight) + log_mass[member, i] - np.log(n)))
+            if weight == 0.0:
+                out[member, i] = x[member, i]
+                continue
             # Whichever of the two terms is the larger keeps the factor 1, so that nothing overflows.
             for c in range(d):
                 g = x[member, i, c] + drift[member, i, c]

@@ -14,7 +14,7 @@ __all__ = ["SelfAttention"]
 PAIRS_PER_THREAD = 200_000
 
 
-class SelfAttention:
+class SelfAttention(_check.Fixed):
     r"""Self-attention on the unit sphere, with an optional auxiliary variable.
 
     Token i has the feature :math:`z_i = A_i x_i + b_i` (``auxiliary``), compares itself with the others by
@@ -47,8 +47,8 @@ class SelfAttention:
 
     Notes
     -----
-    With softmax every result is finite for every finite beta and scale of the encoding. Results have the
-    same bits on any number of threads. The dynamics are those of Geshkovski, Letrouit, Polyanskiy and
+    With softmax every result is finite for every finite beta and scale of the encoding. Velocities, layers, energies
+    and maximizers have the same bits on any number of threads. The dynamics are those of Geshkovski, Letrouit, Polyanskiy and
     Rigollet (arXiv 2312.10794): their SA is "softmax", their USA is "none".
 
     Examples
@@ -67,6 +67,7 @@ class SelfAttention:
         if auxiliary is not None and (isinstance(auxiliary, type) or not hasattr(auxiliary, "_affine")):
             raise TypeError(f"auxiliary must be AdditivePE, RotaryPE, ConcatPE or None, got {auxiliary!r}")
         self.auxiliary = auxiliary
+        self._made = True
 
     def velocity(self, x):
         r"""The tangent field :math:`P_{x_i} g_i` of the flow :math:`\dot x_i = P_{x_i} g_i`.
@@ -119,8 +120,8 @@ class SelfAttention:
             As for velocity, and for steps that are negative, NaN or not one number or n numbers.
         """
         x = _check.unit_rows("x", x)[None]
-        step = np.broadcast_to(_steps(step, x.shape[1]), x.shape[1:2])
-        return self._layer(x, *self._evaluate(x, *self._affine(x)), np.ascontiguousarray(step))[0]
+        step = np.array(np.broadcast_to(_steps(step, x.shape[1]), x.shape[1:2]))
+        return self._layer(x, *self._evaluate(x, *self._affine(x)), step)[0]
 
     def log_energy(self, x):
         r"""Logarithm of the energy, :math:`\log\frac{1}{2\beta n^2}\sum_{ij} e^{\beta\langle z_i,z_j\rangle}`.
@@ -193,7 +194,10 @@ class SelfAttention:
             rows(0, s * n)
         else:
             bounds = np.linspace(0, s * n, threads + 1).astype(int).tolist()
-            list(_pool().map(rows, bounds[:-1], bounds[1:]))
+            try:
+                list(_pool().map(rows, bounds[:-1], bounds[1:]))
+            except RuntimeError:  # the interpreter is shutting down and gives out no more threads
+                rows(0, s * n)
         return drift, log_mass
 
     def _velocity(self, x, drift, log_mass):

@@ -26,7 +26,7 @@ def _fits(p, n, name):
         raise ValueError(f"{name} was given for {len(p)} tokens, but there are {n}")
 
 
-class AdditivePE:
+class AdditivePE(_check.Fixed):
     """Additive positional encoding, z_i = x_i + scale p_i.
 
     Parameters
@@ -45,10 +45,11 @@ class AdditivePE:
     """
 
     def __init__(self, p, scale=1.0):
-        self.p = _check.real_array("p", p, 2)
+        self.p = _check.frozen(_check.real_array("p", p, 2))
         self.scale = _check.real("scale", scale)
         with np.errstate(over="ignore"):
             self._shift = _features("scale * p", self.scale * self.p)
+        self._made = True
 
     def _affine(self, n, d):
         _fits(self.p, n, "p")
@@ -57,7 +58,7 @@ class AdditivePE:
         return np.empty((n, 0, 0)), self._shift
 
 
-class RotaryPE:
+class RotaryPE(_check.Fixed):
     """Rotary positional encoding, z_i = R_{p_i} x_i.
 
     R_p turns the plane of the coordinates (2k, 2k+1) by the angle p * frequencies[k].
@@ -83,12 +84,13 @@ class RotaryPE:
     """
 
     def __init__(self, positions, frequencies):
-        self.positions = _check.real_array("positions", positions, 1)
-        self.frequencies = _check.real_array("frequencies", frequencies, 1)
+        self.positions = _check.frozen(_check.real_array("positions", positions, 1))
+        self.frequencies = _check.frozen(_check.real_array("frequencies", frequencies, 1))
         with np.errstate(over="ignore"):
             angle = np.multiply.outer(self.positions, self.frequencies)
         angle = _check.real_array("positions * frequencies", angle)
         self._planes = np.stack([np.cos(angle), np.sin(angle)], axis=-1)
+        self._made = True
 
     def _affine(self, n, d):
         _fits(self.positions, n, "positions")
@@ -99,7 +101,7 @@ class RotaryPE:
         return self._planes, np.zeros((n, d))
 
 
-class ConcatPE:
+class ConcatPE(_check.Fixed):
     """Concatenated positional encoding, z_i = (x_i, sqrt(kappa) p_i).
 
     The kernel becomes exp(beta (<x_i, x_j> + kappa <p_i, p_j>)): a positional bias.
@@ -120,10 +122,11 @@ class ConcatPE:
     """
 
     def __init__(self, p, kappa=1.0):
-        self.p = _check.real_array("p", p, 2)
+        self.p = _check.frozen(_check.real_array("p", p, 2))
         self.kappa = _check.real("kappa", kappa, 0.0, strict=False)
         with np.errstate(over="ignore"):
             self._tail = _features("sqrt(kappa) * p", np.sqrt(self.kappa) * self.p)
+        self._made = True
 
     def _affine(self, n, d):
         _fits(self.p, n, "p")

@@ -109,11 +109,13 @@ def time_to_cosine(target, start, n, beta, normalization="softmax"):
             return (np.exp(beta * gap) + n - 1) / (2 * n)
         return np.exp(beta * (gap - 1)) / 2
 
-    def u(cosine):
-        return np.log1p((n - 1) * cosine) - np.log1p(-cosine)
+    # Integrated from start in steps of u, so that a target close to start loses no digits.
+    begin = np.log1p((n - 1) * start) - np.log1p(-start)
+    reach = np.atleast_1d(target)
+    way = np.log1p((n - 1) * (reach - start) / (1 + (n - 1) * start)) + np.log1p((reach - start) / (1 - reach))
 
     largest = beta * (1 - start) if normalization == "softmax" else -beta * start
     if largest > 700:
         raise OverflowError(f"the time exceeds the floating range: it grows like e^{largest:g}")
-    times = [quad(slowness, u(start), u(c), epsabs=0, epsrel=1e-12, limit=500)[0] for c in np.atleast_1d(target)]
+    times = [quad(lambda du: slowness(begin + du), 0, end, epsabs=0, epsrel=1e-12, limit=500)[0] for end in way]
     return np.array(times) if target.ndim else float(times[0])

@@ -13,7 +13,7 @@ __all__ = ["Maximizer", "maximize"]
 ROUNDING = 1e-12
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Maximizer:
     """What `maximize` returns; with several starts each field but x gains a leading axis (starts,).
 

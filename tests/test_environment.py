@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import stat
 import subprocess
 import sys
@@ -180,6 +181,9 @@ def test_an_interrupted_or_broken_environment_is_made_anew(tmp_path):
     stamp = re.search(r"touch (\S+)", plan())[1]
     (tmp_path / stamp).touch()
     assert "-m venv .venv" not in plan()  # whole
+    moved = tmp_path.with_name(tmp_path.name + "-moved")
+    shutil.copytree(tmp_path, moved, symlinks=True)
+    assert "-m venv .venv" in make("-n", "test", folder=moved).stdout  # its scripts name the old place
     (binary / "python").unlink()
     (binary / "python").symlink_to("/nowhere/python3")
     assert "-m venv .venv" in plan()  # its Python is gone

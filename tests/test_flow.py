@@ -211,7 +211,7 @@ def test_a_field_too_fast_to_follow(monkeypatch):
         noise = 1e8 * (-1) ** len(calls) if len(calls) > 40 else 1.0
         return smooth(x, noise * drift, log_mass)
 
-    monkeypatch.setattr(model, "_velocity", rough)
+    monkeypatch.setattr(mf.SelfAttention, "_velocity", lambda _, *arguments: rough(*arguments))
     with pytest.raises(RuntimeError, match="the integration stopped at time .*step size"):
         mf.flow(model, tokens(np.random.default_rng(0), 5, 3), [1.0])
 

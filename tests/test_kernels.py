@@ -1,6 +1,7 @@
 """The kernels against their slow twins, from tiny to extreme."""
 
 import itertools
+import pickle
 
 import mpmath
 import numba
@@ -309,3 +310,36 @@ def test_the_caller_s_arrays_are_copied():
     out = mf.SelfAttention(1.0).layer(x, 0.0)
     out[:] = 0.0
     assert np.linalg.norm(x, axis=1) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("size", [1e3, 1e5, 1e8, 1e12])
+def test_a_short_feature_among_long_ones(size):
+    """Token 0 has logits of size one beside features of any size: no digit of them may be lost."""
+    x = tokens(np.random.default_rng(10), 3, 3)
+    aux = mf.ConcatPE(np.array([[0.0], [size], [-size]]))
+    expected = oracles.exact_velocity(x, 1.0, "softmax", aux)
+    np.testing.assert_allclose(mf.SelfAttention(1.0, auxiliary=aux).velocity(x)[0], expected[0], rtol=1e-13, atol=1e-16)
+
+
+def test_what_is_made_stays_as_it_is():
+    rng = np.random.default_rng(11)
+    p, x = rng.standard_normal((4, 2)), tokens(rng, 4, 2)
+    things = [mf.AdditivePE(p), mf.ConcatPE(p), mf.RotaryPE(range(4), [1.0]), mf.SelfAttention(2.0)]
+    for thing in things:
+        for name in [name for name in vars(thing) if not name.startswith("_")] + ["_shift", "new"]:
+            with pytest.raises(AttributeError, match="is fixed once made: make a new one"):
+                setattr(thing, name, 1.0)
+        assert "object at" not in repr(thing)
+    with pytest.raises(ValueError, match="read-only"):
+        things[0].p[0, 0] = 1.0
+    model = mf.SelfAttention(2.0, auxiliary=things[0])
+    kept = model.velocity(x)
+    p[:] = 0.0  # the caller's array is a copy's original
+    np.testing.assert_array_equal(model.velocity(x), kept)
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(model)).velocity(x), kept)
+
+
+def test_what_came_out_goes_in_unchanged():
+    x = tokens(np.random.default_rng(12), 200, 3)
+    y = mf.SelfAttention(2.0).layer(x, 1.0)
+    np.testing.assert_array_equal(mf.SelfAttention(2.0).layer(y, 0.0), y)

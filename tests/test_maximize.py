@@ -159,6 +159,6 @@ def test_a_fall_of_the_energy_is_not_converged(monkeypatch):
         calls.append(1)
         return honest(log_mass) - 1e-3 * len(calls)
 
-    monkeypatch.setattr(model, "_log_energy", falling)
+    monkeypatch.setattr(mf.SelfAttention, "_log_energy", lambda _, log_mass: falling(log_mass))
     found = mf.maximize(model, tokens(np.random.default_rng(9), 5, 3, 0.1))
     assert found.residual <= 1e-13 and found.converged is False
