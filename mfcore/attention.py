@@ -23,7 +23,7 @@ class SelfAttention(_check.Fixed):
     .. math:: g_i = A_i^\top \frac{\sum_j w_{ij} z_j}{Z_i}, \qquad
               Z_i = \sum_j w_{ij}\ (\text{softmax}) \quad\text{or}\quad Z_i = n\ (\text{none}).
 
-    With ``values="tokens"`` the encoding sits in queries and keys only, and
+    With ``values="tokens"`` the encoding sits in queries and keys only:
     :math:`g_i = \sum_j w_{ij} x_j / Z_i`.
 
     Parameters
@@ -65,7 +65,7 @@ class SelfAttention(_check.Fixed):
         self.normalization = _check.choice("normalization", normalization, ("softmax", "none"))
         self.values = _check.choice("values", values, ("features", "tokens"))
         if auxiliary is not None and (isinstance(auxiliary, type) or not hasattr(auxiliary, "_affine")):
-            raise TypeError(f"auxiliary must be AdditivePE, RotaryPE, ConcatPE or None, got {auxiliary!r}")
+            raise TypeError(f"auxiliary must be AdditivePE, RotaryPE, ConcatPE or None, got {type(auxiliary).__name__}")
         self.auxiliary = auxiliary
         self._made = True
 
@@ -220,7 +220,7 @@ class SelfAttention(_check.Fixed):
 
 def _require_model(model):
     if not isinstance(model, SelfAttention):
-        raise TypeError(f"model must be a SelfAttention, got {model!r}")
+        raise TypeError(f"model must be a SelfAttention, got {type(model).__name__}")
 
 
 def _steps(step, n):

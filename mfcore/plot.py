@@ -62,7 +62,10 @@ def draw(figure_function):
         SVG text under ``light`` (white background) and ``dark`` (transparent background); the same
         bytes for the same figure.
     """
-    import matplotlib
+    try:
+        import matplotlib
+    except ModuleNotFoundError:
+        raise ModuleNotFoundError("mfcore.plot needs matplotlib: pip install matplotlib") from None
     from matplotlib import pyplot
 
     drawn = {}

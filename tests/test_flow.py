@@ -222,3 +222,7 @@ def test_a_stiff_flow_ends_with_a_sentence(monkeypatch):
     model = mf.SelfAttention(1.0, auxiliary=mf.AdditivePE(rng.standard_normal((8, 3)), 1e6))
     with pytest.raises(RuntimeError, match="the flow is stiff: 20 steps have led to time"):
         mf.flow(model, tokens(rng, 8, 3), [1.0])
+
+
+def test_the_docstring_names_the_limit():
+    assert f"{sys.modules['mfcore.flow'].MOST_STEPS:,} steps" in mf.flow.__doc__

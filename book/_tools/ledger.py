@@ -19,7 +19,7 @@ HEAD = """\
 
 Everything that the book asserts with a number in it, in the order of the chapters. Each row was checked
 when its notebook ran: what is measured must stand to what is predicted as the sign says, within the
-tolerance, or the book is not built. The id of a claim leads to the cell that makes it. Numbers are shown to
+tolerance, or the book is not built. The id of a claim leads to the cell that makes it (search this page for one). Numbers are shown to
 the power of ten below their tolerance, and a rerun must give the same again.
 
 """
@@ -40,6 +40,9 @@ def ledger(folder=BOOK):
     """The text of the ledger; ValueError when an id is not unique or a stored claim does not hold."""
     rows, seen, kinds = [], {}, Counter()
     for path in notebooks(folder):
+        for number, cell in enumerate(nbformat.read(path, as_version=4).cells):
+            if cell.cell_type == "code" and cell.source.strip() and cell.execution_count is None:
+                raise ValueError(f"{path.name}, cell {number} was not executed: run make execute first")
         for number, record in stored_claims(path):
             where = f"{path.name}, cell {number}"
             if record["id"] in seen:

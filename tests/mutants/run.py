@@ -21,6 +21,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 KILLED = HERE / "killed.json"
+CLAIM = "application/vnd.mfcore.claim+json"
 
 
 def mutants():
@@ -63,6 +64,27 @@ def turned_red(name, chapter):
     return sorted(claim for claim, held in fates(name, chapter).items() if not held)
 
 
+def claims_of_the_book():
+    """The ids of all claims that the notebooks store."""
+    for path in sorted((ROOT / "book").glob("[0-9]*.ipynb")):
+        for cell in json.loads(path.read_text())["cells"]:
+            for output in cell.get("outputs", []):
+                if CLAIM in output.get("data", {}):
+                    yield output["data"][CLAIM]["id"]
+
+
+def complaints(table):
+    """What is wrong with a table of killed claims, a sentence each."""
+    for name, row in table.items():
+        for chapter, red in row.items():
+            if not red:
+                yield f"mutant {name} turns no claim of {chapter} red"
+    killed = {claim for row in table.values() for red in row.values() for claim in red}
+    for claim in claims_of_the_book():
+        if claim not in killed:
+            yield f"claim {claim} is turned red by no mutant"
+
+
 def run_cells(folder, chapter):
     """Inside the mutant's process: execute the chapter's code cells; the claims' fates."""
     import mfcore as mf
@@ -86,6 +108,8 @@ def main(arguments):
     if arguments[:1] == ["--cells"]:
         print(json.dumps(run_cells(*arguments[1:])))
     elif arguments:
+        if arguments[0] not in mutants():
+            sys.exit(f"there is no mutant {arguments[0]!r}: choose from {', '.join(mutants())}")
         for chapter in mutants()[arguments[0]]["chapters"]:
             for claim, held in fates(arguments[0], chapter).items():
                 print("held" if held else "RED ", claim)
@@ -96,7 +120,7 @@ def main(arguments):
         for (name, chapter), row in zip(runs(), rows, strict=True):
             table.setdefault(name, {})[chapter] = row
         KILLED.write_text(json.dumps(table, indent=1) + "\n")
-        print(f"wrote {KILLED}")
+        print(f"wrote {KILLED}", *complaints(table), sep="\n")
 
 
 if __name__ == "__main__":
