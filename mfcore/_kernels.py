@@ -13,7 +13,12 @@ the sum. The exponent then needs no large number that cancels, and the drift of 
 tight cluster keeps its relative accuracy however small it is (a sum that is projected afterwards
 leaves rounding noise of 1e-16, which drowns the true drift of a metastable state). The exception are
 tokens of small feature norm among large ones: their logits are inner products, as in the formula.
+
+The kernel is symmetric and the difference antisymmetric, so one exponential serves both tokens of a
+pair: tokens stand in tiles, and each pair of tiles is visited once.
 """
+
+from collections import namedtuple
 
 import numpy as np
 
@@ -23,78 +28,118 @@ from ._jit import EXACT, jit
 # unnormalized velocity may still be of size one. (Values beyond 1e100 leave no room for it.)
 BOOST = 505
 UNIT = 1e-15  # a norm this near to 1 is 1, so that what came out of the package goes in again unchanged
-TILE = 256  # sources handled together: logits and weights of one tile stay in the first-level cache
+TILE = 256  # tokens handled together: the inner loops are long enough, and at small d a pair stays in the first cache
+STRIDE = TILE + 8  # from one coordinate of a tile to the next; a power of two would make them share cache sets
+ROWS = 4  # of one tile that meet the columns of the other together
+SMALL = -100.0  # a token whose own logit is this far below the largest counts as small
 
 
 @jit(EXACT)
 def exp(x, boost):
     """2^boost exp(x), relative error below 1e-15 (below e^-708: 0), in a form that vectorizes.
 
-    Range reduction x = k log 2 + r with |r| <= log(2)/2, a Taylor polynomial of degree 13 for e^r, and
-    2^k written into the exponent's bits. The C library's exp would be called element by element.
+    Range reduction x = k log 2 + r with |r| <= log(2)/2, where the addition of 1.5 * 2^52 rounds to the integer
+    k and leaves it in the lowest bits; 1 + r + r^2 q(r) with the q of degree 9 that agrees with (e^r - 1 - r)/r^2
+    in the Chebyshev nodes of that interval (relative error 2e-17), in an order that keeps its chain short; k added
+    to the exponent's bits. The C library's exp would be called element by element.
     """
     least = -708.0 - boost * 0.6931471805599453
-    x = x if x > least else least
-    k = np.floor(x * 1.4426950408889634 + 0.5)
-    r = x - k * 0.693147180369123816490
+    y = x if x > least else least
+    k = y * 1.4426950408889634 + 6755399441055744.0
+    bits = np.float64(k).view(np.int64)
+    k = k - 6755399441055744.0
+    r = y - k * 0.693147180369123816490
     r = r - k * 1.90821492927058770002e-10
-    p = 1.6059043836821613e-10
-    p = p * r + 2.08767569878681e-09
-    p = p * r + 2.505210838544172e-08
-    p = p * r + 2.755731922398589e-07
-    p = p * r + 2.7557319223985893e-06
-    p = p * r + 2.48015873015873e-05
-    p = p * r + 0.0001984126984126984
-    p = p * r + 0.001388888888888889
-    p = p * r + 0.008333333333333333
-    p = p * r + 0.041666666666666664
-    p = p * r + 0.16666666666666666
-    p = p * r + 0.5
-    p = p * r + 1.0
-    p = p * r + 1.0
-    power = np.int64((np.int64(k) + 1023 + boost) << 52).view(np.float64)
-    return p * power if x > least else 0.0
+    r2 = r * r
+    r4 = r2 * r2
+    low = (1.0 + r) + r2 * (0.5 + r * 0.16666666666666669)
+    middle = (0.04166666666662416 + r * 0.008333333333330065) + r2 * (0.0013888888917198419 + r * 0.00019841269863041851)
+    high = (2.480152131972762e-05 + r * 2.7557268478279004e-06) + r2 * (2.762007713646922e-07 + r * 2.51003767988125e-08)
+    p = (low + r4 * middle) + (r4 * r4) * high
+    power = np.int64(np.float64(p).view(np.int64) + ((bits + boost) << 52)).view(np.float64)
+    return power if x > least else 0.0
+
+
+@jit(EXACT)
+def difference(a, b):
+    """a - b, kept apart from b - a: a compiler that merged the two would lose a fused multiply-add."""
+    return a - b
+
+
+@jit()
+def tiles(n):
+    """Number of tiles of n tokens."""
+    return (n + TILE - 1) // TILE
+
+
+@jit()
+def lanes(n, d):
+    """Number of parts into which the pairs of tiles are shared out, by size alone and never by the threads.
+
+    Each lane sums into arrays of its own, added up in a fixed order. A power of two, up to 16, with two pairs of
+    tiles a lane at least and 100 MB for all lanes at most (two where even they take more).
+    """
+    most = min(tiles(n) * (tiles(n) + 1) // 4, max(2, 100_000_000 // (8 * n * (d + 1))))
+    count = 1
+    while 2 * count <= min(16, most):
+        count *= 2
+    return count
+
+
+@jit()
+def rotate(x, planes, sign, out):
+    """out = A x, or A^T x for sign = -1, row by row; shapes (n, d) and (n, d/2, 2)."""
+    out[:, : x.shape[1]] = x
+    for i in range(len(x)):
+        for p in range(planes.shape[1]):
+            u, v = x[i, 2 * p], x[i, 2 * p + 1]
+            cos, sin = planes[i, p, 0], sign * planes[i, p, 1]
+            out[i, 2 * p] = cos * u - sin * v
+            out[i, 2 * p + 1] = sin * u + cos * v
 
 
 @jit(EXACT)  # the order of its products is what keeps them in range
-def prepare(x, a, b, beta, carry, keys, values, potential, offset):
-    """Lift the tokens of one member to features and put the sum into its differences-first form.
+def lift(x, planes, shift, beta, carry, log_weight, keys, values, offset):
+    """Lift tokens to features and put the sum into its differences-first form, tile by tile.
 
     Parameters
     ----------
     x : (n, d) unit tokens
-    a : (n, d/2, 2) cosines and sines of the rotation planes, or (n, 0, 0) for the identity
-    b : (n, e) shift of the features, e >= d
+    planes : (n, d/2, 2) cosines and sines of the rotation planes, or (n, 0, 0) for the identity
+    shift : (n, e) shift of the features, e >= d
     carry : whether the values are the features (else the tokens)
-    keys : (e, n) out, features, scaled where their size would overflow
-    values : (d, n) out, what the sum adds up: of the features, only the part that the pullback sees
-    potential : (n,) out, beta (|z_j|^2 - R^2)/2 <= 0 with R the largest feature norm
-    offset : (n,) out, beta (|z_i|^2 + R^2)/2, what the differences-first form leaves out of row i
+    log_weight : (n,) logarithms of the sources' weights
+    keys : (tiles, (1 + max(e, 4)) * STRIDE) out: potentials beta (|z_j|^2 - R^2)/2 + log_weight - its maximum, R the
+        largest feature norm, then the coordinates of the features, scaled where their size would overflow
+    values : (tiles, d * STRIDE) out, the tokens; untouched when they are carried by the keys
+    offset : (n,) out, beta (|z_i|^2 + R^2)/2 + the maximum, what the differences-first form leaves out of row i
 
     Returns
     -------
-    sharpness : the inverse temperature that belongs to the scaled keys
+    half : half the inverse temperature that belongs to the scaled keys
     boost : the power of two that the weights may carry
-    stretch : what takes the logits of the scaled keys back to true size
+    unit : what takes the scaled keys back to true size
     """
     n, d = x.shape
-    e = b.shape[1]
+    e = shift.shape[1]
     largest = 0.0
+    z = np.empty(e)
+    keys[:] = 0.0
     for j in range(n):
-        for c in range(d):
-            keys[c, j] = x[j, c]
-        for k in range(a.shape[1]):
-            u, v = keys[2 * k, j], keys[2 * k + 1, j]
-            keys[2 * k, j] = a[j, k, 0] * u - a[j, k, 1] * v
-            keys[2 * k + 1, j] = a[j, k, 1] * u + a[j, k, 0] * v
-        for c in range(d, e):
-            keys[c, j] = 0.0
+        tile, k = j // TILE, j % TILE
         for c in range(e):
-            keys[c, j] += b[j, c]
-            largest = max(largest, abs(keys[c, j]))
-    for c in range(d):
-        for j in range(n):
-            values[c, j] = keys[c, j] if carry else x[j, c]
+            z[c] = x[j, c] if c < d else 0.0
+        for p in range(planes.shape[1]):
+            u, v = z[2 * p], z[2 * p + 1]
+            z[2 * p] = planes[j, p, 0] * u - planes[j, p, 1] * v
+            z[2 * p + 1] = planes[j, p, 1] * u + planes[j, p, 0] * v
+        for c in range(e):
+            z[c] += shift[j, c]
+            largest = max(largest, abs(z[c]))
+            keys[tile, (1 + c) * STRIDE + k] = z[c]
+        if not carry:
+            for c in range(d):
+                values[tile, c * STRIDE + k] = x[j, c]
 
     # Beyond about 1e200 a logit's rounding error alone decides every weight: they are those of a hard
     # maximum. Smaller keys with a finite sharpness give the same weights and cannot overflow.
@@ -102,108 +147,252 @@ def prepare(x, a, b, beta, carry, keys, values, potential, offset):
     bound = np.sqrt(float(e)) * largest
     if largest > 1e100 or (largest > 0.0 and beta * bound * bound > 1e200):
         sharpness, unit = min(beta * bound * bound, 1e200), bound
-        for c in range(e):
-            for j in range(n):
-                keys[c, j] /= bound
+        keys /= bound
 
     top = 0.0
     for j in range(n):
         norm2 = 0.0
         for c in range(e):
-            norm2 += keys[c, j] * keys[c, j]
-        potential[j] = norm2
+            key = keys[j // TILE, (1 + c) * STRIDE + j % TILE]
+            norm2 += key * key
+        offset[j] = norm2
         top = max(top, norm2)
+    heaviest = -np.inf
     for j in range(n):
-        norm2 = potential[j]
-        potential[j] = 0.5 * sharpness * (norm2 - top)
-        offset[j] = 0.5 * beta * (norm2 + top) * unit * unit
-    return sharpness, BOOST if largest < 1e100 else 0, unit / sharpness * beta * unit
+        heaviest = max(heaviest, log_weight[j])
+    for j in range(n):
+        keys[j // TILE, j % TILE] = 0.5 * sharpness * (offset[j] - top) + (log_weight[j] - heaviest)
+        offset[j] = 0.5 * beta * (offset[j] + top) * unit * unit + heaviest
+    return 0.5 * sharpness, BOOST if largest < 1e100 else 0, unit
 
 
 @jit()
-def attend(x, a, b, beta, carry, first, last, drift, log_mass):
-    """The attention sum for rows first..last-1 of the ensemble (row = member * n + token).
+def block(here, there, e, from_here, from_there, d, half, boost, diagonal, rows, columns, weight, own, mine, theirs):
+    """All pairs of two tiles, or of one with itself, some rows at a time: squares, exponentials, sums.
 
-    Writes, for each row, the pullback's distance from the token and the logarithm of the row's mass,
+    here, there : potential and e coordinates of the features; from_here, from_there : d coordinates of the values;
+    weight (ROWS * STRIDE,) and own (ROWS * (1 + d),) : scratch; mine, theirs : masses and d sums, added to.
+    """
+    for first in range(0, rows, ROWS):
+        count = min(ROWS, rows - first)
+        # Within one tile row i needs the columns from i on. The group starts at its first row, so that its own
+        # columns are met by all of its rows, the token itself included: what they add to the columns is taken back.
+        start = first if diagonal else 0
+        width = columns - start
+        for r in range(count):
+            for c in range(1 + d):
+                own[ROWS * c + r] = mine[c * STRIDE + first + r]
+
+        # Two rows and four coordinates at once: as much as fits into the registers.
+        weight[:] = 0.0
+        c = 1
+        while c <= e:
+            together = c + 3 <= e
+            for r in range(0, count, 2):
+                i = first + r
+                k = i + 1 if r + 1 < count else i
+                a = weight[r * STRIDE : r * STRIDE + width]
+                b = weight[(r + 1) * STRIDE : (r + 1) * STRIDE + width]
+                a0, b0 = here[c * STRIDE + i], here[c * STRIDE + k]
+                z0 = there[c * STRIDE + start : c * STRIDE + columns]
+                if together:
+                    a1, b1 = here[(c + 1) * STRIDE + i], here[(c + 1) * STRIDE + k]
+                    a2, b2 = here[(c + 2) * STRIDE + i], here[(c + 2) * STRIDE + k]
+                    a3, b3 = here[(c + 3) * STRIDE + i], here[(c + 3) * STRIDE + k]
+                    z1 = there[(c + 1) * STRIDE + start : (c + 1) * STRIDE + columns]
+                    z2 = there[(c + 2) * STRIDE + start : (c + 2) * STRIDE + columns]
+                    z3 = there[(c + 3) * STRIDE + start : (c + 3) * STRIDE + columns]
+                    for j in range(width):
+                        a[j] += (
+                            (z0[j] - a0) * (z0[j] - a0)
+                            + (z1[j] - a1) * (z1[j] - a1)
+                            + (z2[j] - a2) * (z2[j] - a2)
+                            + (z3[j] - a3) * (z3[j] - a3)
+                        )
+                        b[j] += (
+                            (z0[j] - b0) * (z0[j] - b0)
+                            + (z1[j] - b1) * (z1[j] - b1)
+                            + (z2[j] - b2) * (z2[j] - b2)
+                            + (z3[j] - b3) * (z3[j] - b3)
+                        )
+                else:
+                    for j in range(width):
+                        a[j] += (z0[j] - a0) * (z0[j] - a0)
+                        b[j] += (z0[j] - b0) * (z0[j] - b0)
+            c += 4 if together else 1
+
+        potential = there[start:columns]
+        masses = theirs[start:columns]
+        for r in range(count):
+            p = here[first + r]
+            w = weight[r * STRIDE : r * STRIDE + width]
+            mass = 0.0
+            for j in range(width):
+                w[j] = exp(p + potential[j] - half * w[j], boost)
+                mass += w[j]
+                masses[j] += w[j]
+            own[r] += mass
+
+        if count % 2:
+            weight[count * STRIDE : (count + 1) * STRIDE] = 0.0  # the second row of the last two is missing
+        for c in range(d):
+            v = from_there[c * STRIDE + start : c * STRIDE + columns]
+            total = theirs[(1 + c) * STRIDE + start : (1 + c) * STRIDE + columns]
+            for r in range(0, count, 2):
+                i = first + r
+                k = i + 1 if r + 1 < count else i
+                a = weight[r * STRIDE : r * STRIDE + width]
+                b = weight[(r + 1) * STRIDE : (r + 1) * STRIDE + width]
+                a0, b0 = from_here[c * STRIDE + i], from_here[c * STRIDE + k]
+                to_a, to_b = 0.0, 0.0
+                for j in range(width):
+                    to_a += a[j] * (v[j] - a0)
+                    to_b += b[j] * (v[j] - b0)
+                    total[j] += a[j] * difference(a0, v[j]) + b[j] * difference(b0, v[j])
+                own[ROWS * (1 + c) + r] += to_a
+                own[ROWS * (1 + c) + r + 1] += to_b
+
+        for r in range(count):
+            for c in range(1 + d):
+                mine[c * STRIDE + first + r] = own[ROWS * c + r]
+
+
+@jit()
+def pairs(keys, values, n, d, carry, half, boost, first, last, sums):
+    """The sums over all pairs of tiles that belong to the lanes first..last-1.
+
+    Pairs of tiles are counted row by row, and each lane has its share of them and its own sums[lane], of shape
+    (tiles, (1 + d) * STRIDE): masses and sums.
+    """
+    number, e = keys.shape[0], keys.shape[1] // STRIDE - 1
+    every = number * (number + 1) // 2
+    weight, own = np.empty(ROWS * STRIDE), np.empty(ROWS * (1 + d))
+    for lane in range(first, last):
+        start, stop = lane * every // len(sums), (lane + 1) * every // len(sums)
+        sums[lane] = 0.0
+        at = 0
+        for here in range(number):
+            for there in range(here, number):
+                if start <= at < stop:
+                    from_here = keys[here, STRIDE:] if carry else values[here]
+                    from_there = keys[there, STRIDE:] if carry else values[there]
+                    rows, columns = min(TILE, n - here * TILE), min(TILE, n - there * TILE)
+                    block(keys[here], keys[there], e, from_here, from_there, d, half, boost, here == there,
+                          rows, columns, weight, own, sums[lane, here], sums[lane, there])  # fmt: skip
+                at += 1
+
+
+@jit()
+def small_row(i, keys, values, n, d, e, carry, log_weight, half, boost, total):
+    """The sum for a token of small feature norm among large ones.
+
+    Its logits are small numbers and the distances are not, so differences do not serve: logits are inner products,
+    and their maximum is taken tile by tile over the very numbers that are exponentiated. Computed a second time,
+    logits of 1e20 would differ by more than the range of exp. Writes the sum and returns its mass and shift.
+    """
+    weight = np.empty(TILE)
+    mass, shift = 0.0, -np.inf
+    total[:] = 0.0
+    own, k = i // TILE, i % TILE
+    for tile in range(keys.shape[0]):
+        columns = min(TILE, n - tile * TILE)
+        weight[:] = 0.0
+        for c in range(1, e + 1):
+            here = 2.0 * half * keys[own, c * STRIDE + k]
+            z = keys[tile, c * STRIDE : c * STRIDE + columns]
+            for j in range(columns):
+                weight[j] += here * z[j]
+        for j in range(columns):
+            weight[j] += log_weight[tile * TILE + j]
+        peak = shift
+        for j in range(columns):
+            peak = max(peak, weight[j])
+        fade = exp(shift - peak, 0)
+        mass *= fade
+        total *= fade
+        shift = peak
+        for j in range(columns):
+            weight[j] = exp(weight[j] - shift, boost)
+            mass += weight[j]
+        for c in range(d):
+            o = (1 + c) * STRIDE if carry else c * STRIDE
+            here = keys[own, o + k] if carry else values[own, o + k]
+            v = keys[tile, o : o + columns] if carry else values[tile, o : o + columns]
+            part = 0.0
+            for j in range(columns):
+                part += weight[j] * (v[j] - here)
+            total[c] += part
+    return mass, shift
+
+
+@jit(EXACT)  # for the order of the factors that take a logit back to true size
+def finish(x, planes, shift, beta, carry, log_weight, keys, values, offset, sums, half, boost, unit, first, last, drift, log_mass):
+    """From the sums of all lanes to the rows first..last-1 of
 
         drift_i    = A_i^T (sum_j w_ij v_j / sum_j w_ij) - x_i,
         log_mass_i = log sum_j exp(beta <z_i, z_j>),
 
-    from which every velocity, layer and energy of the package follows. Each row is summed by the same
-    compiled loop however the rows are shared out, so the bits do not depend on the number of threads.
+    from which every velocity, layer and energy of the package follows.
     """
-    _, n, d = x.shape
-    e = b.shape[1]
-    keys, values = np.empty((e, n)), np.empty((d, n))
-    potential, offset = np.empty(n), np.empty(n)
-    weight, total = np.empty(TILE), np.empty(d)
-    lifted, half, boost, stretch = -1, 0.0, 0, 1.0
-    for row in range(first, last):
-        member, i = row // n, row % n
-        if member != lifted:
-            sharpness, boost, stretch = prepare(x[member], a, b, beta, carry, keys, values, potential, offset)
-            half = 0.5 * sharpness
-            lifted = member
-
-        # The token's own logit is potential_i <= 0 and no logit is positive: as long as it is far from
-        # underflow it serves as the shift. Only a token of small norm among large ones needs the maximum,
-        # taken tile by tile over the very numbers that are exponentiated: computed a second time, logits
-        # of 1e20 would differ by more than the range of exp.
-        # Nor do differences serve such a row: its logits are small numbers, and the distances are not.
-        small = potential[i] < -100.0
-        shift = -np.inf if small else potential[i]
-        left_out = 0.0 if small else offset[i]
-
-        mass = 0.0
-        total[:] = 0.0
-        for start in range(0, n, TILE):
-            width = min(TILE, n - start)
-            p = potential[start : start + width]
-            for j in range(width):
-                weight[j] = 0.0 if small else p[j]
-            for c in range(e):
-                here = keys[c, i]
-                z = keys[c, start : start + width]
-                if small:
-                    for j in range(width):
-                        weight[j] += 2.0 * half * here * z[j]
-                else:
-                    for j in range(width):
-                        weight[j] -= half * (z[j] - here) * (z[j] - here)
-            if small:
-                peak = shift
-                for j in range(width):
-                    peak = max(peak, weight[j])
-                fade = exp(shift - peak, 0)
-                mass *= fade
+    n, d = x.shape
+    total = np.empty(d)
+    for i in range(first, last):
+        tile, k = i // TILE, i % TILE
+        if keys[tile, k] < SMALL:
+            mass, level = small_row(i, keys, values, n, d, shift.shape[1], carry, log_weight, half, boost, total)
+            if level != 0.0:
+                level *= unit / (2.0 * half) * beta * unit
+        else:
+            level = offset[i] - keys[tile, k]
+            mass = 0.0
+            total[:] = 0.0
+            for lane in range(sums.shape[0]):
+                mass += sums[lane, tile, k]
                 for c in range(d):
-                    total[c] *= fade
-                shift = peak
-            part = 0.0
-            for j in range(width):
-                weight[j] = exp(weight[j] - shift, boost)
-                part += weight[j]
-            mass += part
-            for c in range(d):
-                here = values[c, i]
-                v = values[c, start : start + width]
-                part = 0.0
-                for j in range(width):
-                    part += weight[j] * (v[j] - here)
-                total[c] += part
-
-        if small and shift != 0.0:
-            shift *= stretch
-        log_mass[member, i] = left_out + shift + np.log(mass * 2.0**-boost)
+                    total[c] += sums[lane, tile, (1 + c) * STRIDE + k]
+        log_mass[i] = level + np.log(mass * 2.0**-boost)
         for c in range(d):
-            drift[member, i, c] = total[c] / mass
+            drift[i, c] = total[c] / mass
             if carry:
-                drift[member, i, c] += b[i, c]
+                drift[i, c] = drift[i, c] * unit + shift[i, c]
         if carry:
-            for k in range(a.shape[1]):
-                u, v = drift[member, i, 2 * k], drift[member, i, 2 * k + 1]
-                drift[member, i, 2 * k] = a[i, k, 0] * u + a[i, k, 1] * v
-                drift[member, i, 2 * k + 1] = a[i, k, 0] * v - a[i, k, 1] * u
+            for p in range(planes.shape[1]):
+                u, v = drift[i, 2 * p], drift[i, 2 * p + 1]
+                drift[i, 2 * p] = planes[i, p, 0] * u + planes[i, p, 1] * v
+                drift[i, 2 * p + 1] = planes[i, p, 0] * v - planes[i, p, 1] * u
+
+
+@jit()
+def workspace(n, d, e, carry):
+    """Arrays for `lift` (keys, values, offset) and for the sums of all lanes.
+
+    Four coordinates are squared at once, so fewer are filled up with zeros.
+    """
+    keys = np.empty((tiles(n), (1 + max(e, 4)) * STRIDE))
+    values = np.empty((0 if carry else tiles(n), d * STRIDE))
+    return keys, values, np.empty(n), np.empty((lanes(n, d), tiles(n), (1 + d) * STRIDE))
+
+
+@jit()
+def attend(x, planes, shift, beta, carry, log_weight, work, drift, log_mass):
+    """Drift and log-mass of all tokens of one member, x and drift (n, d), log_mass (n,).
+
+    The same sums in the same order as with a thread for each lane: the bits do not depend on their number.
+    """
+    n, d = x.shape
+    keys, values, offset, sums = work
+    half, boost, unit = lift(x, planes, shift, beta, carry, log_weight, keys, values, offset)
+    pairs(keys, values, n, d, carry, half, boost, 0, len(sums), sums)
+    finish(x, planes, shift, beta, carry, log_weight, keys, values, offset, sums, half, boost, unit, 0, n, drift, log_mass)
+
+
+@jit()
+def attend_members(x, planes, shift, beta, carry, first, last, drift, log_mass):
+    """`attend` for the members first..last-1 of an ensemble, x and drift (s, n, d), log_mass (s, n)."""
+    _, n, d = x.shape
+    work, even = workspace(n, d, shift.shape[1], carry), np.zeros(n)
+    for member in range(first, last):
+        attend(x[member], planes, shift, beta, carry, even, work, drift[member], log_mass[member])
 
 
 @jit()
@@ -240,59 +429,647 @@ def renormalize(rows, tolerance):
 
 @jit()
 def normalize(x, out):
-    """out = N(x) row by row; a zero row stays zero. Shapes (s, n, d)."""
-    for member in range(x.shape[0]):
-        for i in range(x.shape[1]):
-            length = norm(x[member, i])
-            out[member, i] = x[member, i]
-            if length > 0.0 and abs(length - 1.0) > UNIT:
-                for c in range(x.shape[2]):
-                    out[member, i, c] /= length
+    """out = N(x) row by row; a zero row stays zero. Shapes (n, d)."""
+    for i in range(x.shape[0]):
+        length = norm(x[i])
+        if length == 0.0 or abs(length - 1.0) <= UNIT:
+            length = 1.0
+        for c in range(x.shape[1]):
+            out[i, c] = x[i, c] / length
 
 
 @jit(EXACT)  # for the order of the two factors
-def tangent(x, drift, log_mass, normalized, out):
-    """The velocity P_x g: for the softmax P_x drift, else times the row's mass over n."""
-    s, n, d = x.shape
-    for member in range(s):
-        for i in range(n):
-            radial = 0.0
+def tangent(x, drift, log_mass, normalized, count, out):
+    """The velocity P_x g, shapes (n, d): for the softmax P_x drift, else times the row's mass over the count."""
+    n, d = x.shape
+    for i in range(n):
+        radial = 0.0
+        for c in range(d):
+            radial += x[i, c] * drift[i, c]
+        # Projected twice: once leaves rounding of the size of the drift along x, beside a velocity that may be much less.
+        again = 0.0
+        for c in range(d):
+            out[i, c] = drift[i, c] - x[i, c] * radial
+            again += x[i, c] * out[i, c]
+        # One root of the mass after the other: a large mass times a small drift may well be in range.
+        root = 1.0 if normalized else np.exp(0.5 * (log_mass[i] - np.log(count)))
+        moves = False
+        for c in range(d):
+            part = out[i, c] - x[i, c] * again
+            moves = moves or part != 0.0
+            out[i, c] = root * (root * part)
+        if root > 1e217 and not moves:
+            # Zero by symmetry where a token is alone or d = 1. Otherwise weights below e^-1058 were lost,
+            # which a mass above e^1000 could have made large: NaN stands for a velocity out of reach.
             for c in range(d):
-                radial += x[member, i, c] * drift[member, i, c]
-            # One root of the mass after the other: a large mass times a small drift may well be in range.
-            root = 1.0 if normalized else np.exp(0.5 * (log_mass[member, i] - np.log(n)))
-            moves = False
-            for c in range(d):
-                part = drift[member, i, c] - x[member, i, c] * radial
-                moves = moves or part != 0.0
-                out[member, i, c] = root * (root * part)
-            if root > 1e217 and not moves:
-                # Zero by symmetry where a token is alone or d = 1. Otherwise weights below e^-1058 were lost,
-                # which a mass above e^1000 could have made large: NaN stands for a velocity out of reach.
-                for c in range(d):
-                    out[member, i, c] = 0.0 if n == 1 or d == 1 else np.nan
+                out[i, c] = 0.0 if n == 1 or d == 1 else np.nan
 
 
 @jit()
 def layer(x, drift, log_mass, normalized, step, out):
-    """One layer x <- N(x + step g) with step (n,) >= 0, inf allowed; N(0) leaves the token."""
-    s, n, d = x.shape
-    for member in range(s):
+    """One layer x <- N(x + step g), shapes (n, d), with step (n,) >= 0, inf allowed; N(0) leaves the token."""
+    n, d = x.shape
+    for i in range(n):
+        weight = step[i]
+        if not normalized and weight > 0.0:
+            # Beyond e^700 the token itself has long been lost in the sum.
+            weight = np.exp(min(700.0, np.log(weight) + log_mass[i] - np.log(n)))
+        if weight == 0.0:
+            out[i] = x[i]
+            continue
+        # Whichever of the two terms is the larger keeps the factor 1, so that nothing overflows.
+        for c in range(d):
+            g = x[i, c] + drift[i, c]
+            if weight > 1.0:
+                out[i, c] = x[i, c] / weight + g
+            else:
+                out[i, c] = x[i, c] + weight * g
+        length = norm(out[i])
+        for c in range(d):
+            out[i, c] = out[i, c] / length if length > 0.0 else x[i, c]
+
+
+@jit()
+def layers(states, planes, shift, beta, carry, normalized, step):
+    """Apply layer after layer: states (depth + 1, n, d), of which the first is given."""
+    _, n, d = states.shape
+    work, even = workspace(n, d, shift.shape[1], carry), np.zeros(n)
+    drift, log_mass = np.empty((n, d)), np.empty(n)
+    for k in range(len(states) - 1):
+        attend(states[k], planes, shift, beta, carry, even, work, drift, log_mass)
+        layer(states[k], drift, log_mass, normalized, step, states[k + 1])
+
+
+# Integration in time. What the two integrators share is the state below; `advance` is the explicit one. It asks for
+# one velocity at a time, so that it runs inside compiled code for few tokens, and with threads or another way to sum
+# for many. The field is v(x/|x|): tangent to every sphere around 0, so that the exact solution stays on the unit
+# sphere and a method for the surrounding space leaves it by its own error only.
+RUNNING, DONE, OVERFLOW, TOO_FAST, TOO_MANY, STIFF = 0, 1, 2, 3, 4, 5
+STABLE = 4.0  # step times spectral radius at most: DOP853 is stable to 6.1, but does not damp there
+PATIENCE = 60  # steps that only stability limits before the flow counts as stiff
+CLOSE = 1e-12  # tokens nearer than this (or than atol) that approach each other are one from then on
+
+# Places in State.real and State.whole.
+TIME, LOST, H, RADIUS, ERROR, FACTOR = range(6)
+STAGE, STEPS, REPORTED, REJECTED, LAST, LIMITED, SIZE, IMPLICIT = range(8)
+
+State = namedtuple(
+    "State",
+    [
+        "x",  # (n, d) the clusters of tokens at the current time; here and below the first whole[SIZE] rows are in use
+        "point",  # (n, d) where the next velocity is wanted
+        "before",  # (n, d) where the last but one was, near `point`, to estimate the spectral radius
+        "new",  # (n, d) the end of the step, not yet on the sphere
+        "k",  # (16, n, d) velocities of the stages
+        "label",  # (n,) to which row of x a token belongs
+        "log_weight",  # (n,) logarithms of the clusters' sizes
+        "planes",  # (n, d/2, 2) and
+        "shift",  # (n, e): the feature map of the clusters
+        "real",  # time, what its last addition lost, step size, spectral radius, summed local errors, growth of the step
+        "whole",  # stage, steps, reports made, whether this step was rejected before, whether it is the last, steps in a
+        # row that stability limits, number of clusters, implicit steps
+    ],
+)
+
+
+@jit()
+def weighted(base, h, row, k, count, n, out):
+    """out = base + h sum_{j < count} row_j k_j, for the first n tokens."""
+    for i in range(n):
+        for c in range(base.shape[1]):
+            total = 0.0
+            for j in range(count):
+                total += row[j] * k[j, i, c]
+            out[i, c] = base[i, c] + h * total
+
+
+@jit()
+def report(state, at, out):
+    """Write the tokens, given their clusters, to out (n, d), on the sphere."""
+    for i in range(len(out)):
+        for c in range(out.shape[1]):
+            out[i, c] = at[state.label[i], c]
+    normalize(out, out)
+
+
+@jit()
+def ordered(ranks, order):
+    """Sort the indices in `order` by rank, by shell sort: it compiles in a tenth of the library's time."""
+    for i in range(len(order)):
+        order[i] = i
+    gap = len(order)
+    while gap > 1:
+        gap = max(1, gap * 5 // 11)
+        for i in range(gap, len(order)):
+            moving, j = order[i], i
+            while j >= gap and ranks[order[j - gap]] > ranks[moving]:
+                order[j] = order[j - gap]
+                j -= gap
+            order[j] = moving
+
+
+@jit()
+def merge(state, atol):
+    """Make one of tokens that have met: same feature map, nearer than CLOSE or atol, and not separating.
+
+    Equal tokens stay equal, so this is exact up to that distance; it leaves the drift of a cluster with its relative
+    accuracy and takes the stiffness of its inner motion out of the system. Returns whether any met.
+    """
+    n, near = state.whole[SIZE], min(CLOSE, max(atol, 1e-15))
+    d = state.x.shape[1]
+    ranks = np.zeros(n)  # along a direction that no grid has; neighbours there are the only candidates
+    for i in range(n):
+        for c in range(d):
+            ranks[i] += np.cos(1.0 + c) * state.x[i, c]
+    order, target = np.empty(n, np.int64), np.empty(n, np.int64)
+    ordered(ranks, order)
+    for i in range(n):
+        target[i] = i
+    met = False
+    for place in range(n):
+        i = order[place]
+        if target[i] != i:
+            continue
+        for other in range(place + 1, n):
+            j = order[other]
+            if ranks[j] - ranks[i] > near * np.sqrt(float(d)):
+                break
+            apart, closing = 0.0, 0.0
+            for c in range(d):
+                difference_x = state.x[j, c] - state.x[i, c]
+                apart = max(apart, abs(difference_x))
+                closing += difference_x * (state.k[0, j, c] - state.k[0, i, c])
+            same = target[j] == j and apart <= near and closing <= 0.0
+            if same:
+                for c in range(state.shift.shape[1]):
+                    same = same and state.shift[i, c] == state.shift[j, c]
+                for p in range(state.planes.shape[1]):
+                    same = same and state.planes[i, p, 0] == state.planes[j, p, 0]
+                    same = same and state.planes[i, p, 1] == state.planes[j, p, 1]
+            if same:
+                target[j] = i
+                met = True
+    if not met:
+        return False
+    weight, place, size = np.empty(n), np.empty(n, np.int64), 0
+    for i in range(n):
+        weight[i] = np.exp(state.log_weight[i])
+    for i in range(n):
+        if target[i] != i:
+            keep = target[i]
+            weight[keep] += weight[i]
+            share = weight[i] / weight[keep]
+            for c in range(d):
+                state.x[keep, c] += share * (state.x[i, c] - state.x[keep, c])
+                state.k[0, keep, c] += share * (state.k[0, i, c] - state.k[0, keep, c])
+    for i in range(n):
+        if target[i] == i:
+            place[i] = size
+            state.log_weight[size] = np.log(weight[i])
+            for c in range(d):
+                state.x[size, c] = state.x[i, c]
+                state.k[0, size, c] = state.k[0, i, c]
+            for c in range(state.shift.shape[1]):
+                state.shift[size, c] = state.shift[i, c]
+            for p in range(state.planes.shape[1]):
+                state.planes[size, p, 0] = state.planes[i, p, 0]
+                state.planes[size, p, 1] = state.planes[i, p, 1]
+            size += 1
+    for i in range(len(state.label)):
+        state.label[i] = place[target[state.label[i]]]
+    normalize(state.x[:size], state.x[:size])
+    state.whole[SIZE] = size
+    return True
+
+
+@jit(EXACT)  # for what the addition loses
+def elapse(state, h):
+    """Add h to the time; at late times a step may be smaller than the spacing of floats and still count."""
+    step = h - state.real[LOST]
+    time = state.real[TIME] + step
+    state.real[LOST] = (time - state.real[TIME]) - step
+    state.real[TIME] = time
+
+
+@jit()
+def interpolate(state, times, dense, states):
+    """Report at the times inside the step, by the polynomial of degree 7 through its 16 velocities."""
+    x, k, h = state.x, state.k, state.real[H]
+    n, d = state.whole[SIZE], x.shape[1]
+    at = np.empty((n, d))
+    while state.whole[REPORTED] < len(times):
+        time = times[state.whole[REPORTED]]
+        if time > state.real[TIME] + h and state.whole[LAST] == 0:
+            break
+        part = min(1.0, ((time - state.real[TIME]) + state.real[LOST]) / h)
         for i in range(n):
-            weight = step[i]
-            if not normalized and weight > 0.0:
-                # Beyond e^700 the token itself has long been lost in the sum.
-                weight = np.exp(min(700.0, np.log(weight) + log_mass[member, i] - np.log(n)))
-            if weight == 0.0:
-                out[member, i] = x[member, i]
-                continue
-            # Whichever of the two terms is the larger keeps the factor 1, so that nothing overflows.
             for c in range(d):
-                g = x[member, i, c] + drift[member, i, c]
-                if weight > 1.0:
-                    out[member, i, c] = x[member, i, c] / weight + g
-                else:
-                    out[member, i, c] = x[member, i, c] + weight * g
-            length = norm(out[member, i])
+                change = state.new[i, c] - x[i, c]
+                value = 0.0
+                for row in range(3, -1, -1):
+                    total = 0.0
+                    for j in range(16):
+                        total += dense[row, j] * k[j, i, c]
+                    value = (value + h * total) * (part if row % 2 else 1.0 - part)
+                value = (value + 2.0 * change - h * (k[12, i, c] + k[0, i, c])) * part
+                value = (value + h * k[0, i, c] - change) * (1.0 - part)
+                at[i, c] = x[i, c] + (value + change) * part
+        report(state, at, states[state.whole[REPORTED]])
+        state.whole[REPORTED] += 1
+
+
+@jit()
+def advance(state, times, rtol, atol, tableau, most_steps, states):
+    """Take in the velocity at `point` and go on to where the next one is wanted.
+
+    The explicit method of order 8 of Dormand and Prince, with its error estimates of orders 5 and 3 and its dense
+    output of order 7 (Hairer, Norsett, Wanner, Solving Ordinary Differential Equations I, II.5-6 and II.10); the
+    spectral radius is estimated as in their code. `tableau` has its coefficients, A, B, E3, E5, D and the A of the
+    dense output's extra stages. Returns the status.
+    """
+    a, b, e3, e5, dense, a_extra = tableau
+    real, whole = state.real, state.whole
+    x, k, new, point = state.x, state.k, state.new, state.point
+    n, d = whole[SIZE], x.shape[1]
+    stage = whole[STAGE]
+    for i in range(n):
+        for c in range(d):
+            if not np.isfinite(k[stage, i, c]):
+                return OVERFLOW
+    end, stiff = times[-1], False
+
+    if stage == 0 and real[H] == 0.0:
+        speed = 0.0
+        for i in range(n):
             for c in range(d):
-                out[member, i, c] = out[member, i, c] / length if length > 0.0 else x[member, i, c]
+                speed = max(speed, abs(k[0, i, c]))
+        real[H] = end if speed == 0.0 else min(end, 0.01 / speed)
+        whole[LAST] = 1 if real[H] == end else 0
+
+    if stage == 12:
+        # Judge the step.
+        fifth, third, largest, gap, change = 0.0, 0.0, 0.0, 0.0, 0.0
+        for i in range(n):
+            for c in range(d):
+                by5, by3 = 0.0, 0.0
+                for j in range(13):
+                    by5 += e5[j] * k[j, i, c]
+                    by3 += e3[j] * k[j, i, c]
+                scale = atol + rtol * max(abs(x[i, c]), abs(new[i, c]))
+                fifth += (by5 / scale) ** 2
+                third += (by3 / scale) ** 2
+                together = np.hypot(by5, 0.1 * by3)
+                if together > 0.0:
+                    largest = max(largest, abs(by5) * abs(by5) / together)
+                gap += (point[i, c] - state.before[i, c]) ** 2
+                change += (k[12, i, c] - k[11, i, c]) ** 2
+        h = real[H]
+        size = 0.0
+        if fifth > 0.0 or third > 0.0:
+            size = h * fifth / np.sqrt((fifth + 0.01 * third) * n * d)
+        if size >= 1.0 or not np.isfinite(size):
+            speed = 0.0
+            for i in range(n):
+                for c in range(d):
+                    speed = max(speed, abs(k[0, i, c]))
+            if h * speed < 1e-16:
+                return TOO_FAST
+            real[H] = h * (max(0.2, 0.9 * size**-0.125) if np.isfinite(size) else 0.2)
+            whole[REJECTED] = 1
+            whole[LAST] = 0
+            stage = 0
+        else:
+            factor = 10.0 if size == 0.0 else min(10.0, 0.9 * size**-0.125)
+            if whole[REJECTED] == 1:
+                factor = min(1.0, factor)
+            whole[REJECTED] = 0
+            whole[STEPS] += 1
+            real[ERROR] += h * largest
+            # Where two nearby points differ by more than rounding they tell how fast the flow contracts there.
+            radius = np.sqrt(change / gap) if gap > 1e-28 * n * d else 0.0
+            real[RADIUS] = max(radius, 0.9 * real[RADIUS])
+            real[FACTOR] = factor
+            if whole[LAST] == 1 or times[whole[REPORTED]] <= real[TIME] + h:
+                # Three more velocities, for the dense output.
+                weighted(x, h, a_extra[0], k, 13, n, new)
+                normalize(new[:n], point[:n])
+                whole[STAGE] = 13
+                return RUNNING
+            stage = 16
+    elif 13 <= stage < 15:
+        weighted(x, real[H], a_extra[stage - 12], k, stage + 1, n, new)
+        normalize(new[:n], point[:n])
+        whole[STAGE] = stage + 1
+        return RUNNING
+    elif stage == 15:
+        weighted(x, real[H], b, k, 12, n, new)
+        interpolate(state, times, dense, states)
+        stage = 16
+
+    if stage == 16:
+        # Go to the end of the step, and find the size of the next.
+        h = real[H]
+        weighted(x, h, b, k, 12, n, new)
+        normalize(new[:n], x[:n])
+        for i in range(n):
+            for c in range(d):
+                k[0, i, c] = k[12, i, c]
+        elapse(state, h)
+        if whole[REPORTED] == len(times):
+            return DONE
+        if whole[STEPS] >= most_steps:
+            return TOO_MANY
+        h *= real[FACTOR]
+        limited = real[RADIUS] * h > STABLE
+        if merge(state, atol):
+            n = whole[SIZE]
+            real[RADIUS] = 0.0
+            limited = False
+        elif limited:
+            h = STABLE / real[RADIUS]
+        whole[LIMITED] = whole[LIMITED] + 1 if limited else 0
+        left = (end - real[TIME]) + real[LOST]
+        whole[LAST] = 1 if h >= left else 0
+        real[H] = min(h, left)
+        stiff = whole[LIMITED] > PATIENCE and left > 10.0 * PATIENCE * h
+        stage = 0
+
+    # On to the next stage.
+    if stage == 11:
+        weighted(x, real[H], b, k, 12, n, new)
+        for i in range(n):
+            for c in range(d):
+                state.before[i, c] = point[i, c]
+    else:
+        weighted(x, real[H], a[stage + 1], k, stage + 1, n, new)
+    normalize(new[:n], point[:n])
+    whole[STAGE] = stage + 1
+    return STIFF if stiff else RUNNING
+
+
+@jit()
+def velocity(state, beta, carry, normalized, work, drift, log_mass, out):
+    """The velocity of the clusters at `point`."""
+    n = state.whole[SIZE]
+    x, planes, shift = state.point[:n], state.planes[:n], state.shift[:n]
+    attend(x, planes, shift, beta, carry, state.log_weight[:n], work, drift[:n], log_mass[:n])
+    tangent(x, drift[:n], log_mass[:n], normalized, len(state.label), out[:n])
+
+
+@jit()
+def integrate(state, beta, carry, normalized, times, rtol, atol, tableau, most_steps, most_implicit, states):
+    """Go on with the explicit method until the status is neither RUNNING nor a stiffness that `implicit` can take over."""
+    n, d = state.whole[SIZE], state.x.shape[1]
+    work = workspace(n, d, state.shift.shape[1], carry)
+    drift, log_mass = np.empty((n, d)), np.empty(n)
+    status = RUNNING
+    while status == RUNNING or (status == STIFF and state.whole[SIZE] * d > most_implicit):
+        if state.whole[SIZE] < n // 2:
+            n = state.whole[SIZE]
+            work = workspace(n, d, state.shift.shape[1], carry)
+        velocity(state, beta, carry, normalized, work, drift, log_mass, state.k[state.whole[STAGE]])
+        status = advance(state, times, rtol, atol, tableau, most_steps, states)
+    return status
+
+
+@jit()
+def jacobian(state, beta, carry, normalized, log_mass, out):
+    """out (n d, n d) = derivative of x -> v(x/|x|) at the clusters state.x. Rotations with carried values are not here."""
+    x, planes = state.x, state.planes
+    n, d, e = state.whole[SIZE], x.shape[1], state.shift.shape[1]
+    z, back = np.zeros((n, e)), np.empty((2, d))
+    for i in range(n):
+        z[i, :d] = x[i]
+        for p in range(planes.shape[1]):
+            u, v = z[i, 2 * p], z[i, 2 * p + 1]
+            z[i, 2 * p] = planes[i, p, 0] * u - planes[i, p, 1] * v
+            z[i, 2 * p + 1] = planes[i, p, 1] * u + planes[i, p, 0] * v
+        z[i] += state.shift[i]
+    values = z if carry else x
+    block_ik, mean, query = np.empty((d, d)), np.empty(d), np.empty((d, d))
+    weight = np.empty(n)
+    for i in range(n):
+        scale = 1.0 if normalized else np.exp(log_mass[i] - np.log(len(state.label)))
+        mean[:] = 0.0
+        for j in range(n):
+            logit = 0.0
+            for c in range(e):
+                logit += z[i, c] * z[j, c]
+            weight[j] = np.exp(beta * logit + state.log_weight[j] - log_mass[i])
+            for c in range(d):
+                mean[c] += weight[j] * values[j, c]
+        radial = 0.0
+        for c in range(d):
+            radial += scale * x[i, c] * mean[c]
+        query[:] = 0.0
+        for j in range(n):
+            turn_back(z[j], planes[i], back[0])
+            for r in range(d):
+                value = values[j, r] - (mean[r] if normalized else 0.0)
+                for c in range(d):
+                    query[r, c] += scale * weight[j] * value * beta * back[0, c]
+        for k in range(n):
+            turn_back(z[i], planes[k], back[1])
+            for r in range(d):
+                value = values[k, r] - (mean[r] if normalized else 0.0)
+                for c in range(d):
+                    block_ik[r, c] = scale * weight[k] * (value * beta * back[1, c] + (1.0 if r == c else 0.0))
+                    if i == k:
+                        block_ik[r, c] += query[r, c]
+            # P_i block P_k, with what the projection itself adds on the diagonal.
+            for c in range(d):
+                along = 0.0
+                for r in range(d):
+                    along += x[i, r] * block_ik[r, c]
+                for r in range(d):
+                    block_ik[r, c] -= x[i, r] * along
+                    if i == k:
+                        block_ik[r, c] -= x[i, r] * scale * mean[c] + (radial if r == c else 0.0)
+            for r in range(d):
+                along = 0.0
+                for c in range(d):
+                    along += block_ik[r, c] * x[k, c]
+                for c in range(d):
+                    out[i * d + r, k * d + c] = block_ik[r, c] - along * x[k, c]
+
+
+@jit()
+def turn_back(z, planes, out):
+    """out = A^T z for the rotation of one token."""
+    out[:] = z[: len(out)]
+    for p in range(planes.shape[0]):
+        u, v = out[2 * p], out[2 * p + 1]
+        out[2 * p] = planes[p, 0] * u + planes[p, 1] * v
+        out[2 * p + 1] = planes[p, 0] * v - planes[p, 1] * u
+
+
+@jit()
+def factorize(matrix, pivots):
+    """LU factors in place. Our own, for LAPACK's bits depend on the number of its threads."""
+    size = len(matrix)
+    for k in range(size):
+        best = k
+        for i in range(k + 1, size):
+            if abs(matrix[i, k]) > abs(matrix[best, k]):
+                best = i
+        pivots[k] = best
+        if best != k:
+            for j in range(size):
+                matrix[k, j], matrix[best, j] = matrix[best, j], matrix[k, j]
+        row = matrix[k]
+        for i in range(k + 1, size):
+            factor = matrix[i, k] / row[k]
+            matrix[i, k] = factor
+            if factor != 0.0:
+                target = matrix[i]
+                for j in range(k + 1, size):
+                    target[j] -= factor * row[j]
+
+
+@jit()
+def solve(matrix, pivots, vector):
+    """Overwrite the vector with the solution."""
+    size = len(vector)
+    for k in range(size):
+        best = pivots[k]
+        vector[k], vector[best] = vector[best], vector[k]
+    for i in range(size):
+        total = vector[i]
+        for j in range(i):
+            total -= matrix[i, j] * vector[j]
+        vector[i] = total
+    for i in range(size - 1, -1, -1):
+        total = vector[i]
+        for j in range(i + 1, size):
+            total -= matrix[i, j] * vector[j]
+        vector[i] = total / matrix[i, i]
+
+
+@jit()
+def implicit(state, beta, carry, normalized, times, rtol, atol, tableau, most_steps, states):
+    """Integrate a stiff flow, until it is done or no longer stiff: the L-stable SDIRK method of order 4 with an
+    embedded estimate of order 3 (Hairer, Wanner, Solving Ordinary Differential Equations II, IV.6, table 6.5).
+
+    Steps end at the times to report. Returns the status.
+    """
+    a, e = tableau
+    real, whole, x, k, new = state.real, state.whole, state.x, state.k, state.new
+    n, d = whole[SIZE], x.shape[1]
+    work = workspace(n, d, state.shift.shape[1], carry)
+    drift, log_mass = np.empty((n, d)), np.empty(n)
+    slopes, base, guess = np.empty((5, n, d)), np.empty((n, d)), np.empty((n, d))
+    jac, matrix = np.empty((n * d, n * d)), np.empty((n * d, n * d))
+    pivots, residual = np.empty(n * d, np.int64), np.empty(n * d)
+    calm = 0
+    while True:
+        state.point[:n] = x[:n]
+        velocity(state, beta, carry, normalized, work, drift, log_mass, k[0])
+        jac_n = jac[: n * d, : n * d]
+        jacobian(state, beta, carry, normalized, log_mass, jac_n)
+        size = n * d
+        largest = 0.0
+        for i in range(size):
+            total = 0.0
+            for j in range(size):
+                total += abs(jac_n[i, j])
+            largest = max(largest, total)
+        wanted = real[H]
+        while True:
+            h = real[H]
+            left = (times[whole[REPORTED]] - real[TIME]) + real[LOST]
+            arrives = h >= left
+            if arrives:
+                h = left
+            lu = matrix[:size, :size]
+            for i in range(size):
+                for j in range(size):
+                    lu[i, j] = (1.0 if i == j else 0.0) - h * a[0, 0] * jac_n[i, j]
+            factorize(lu, pivots)
+            good = True
+            for stage in range(5):
+                weighted(x, h, a[stage], slopes, stage, n, base)
+                guess[:n] = base[:n]
+                if stage > 0:
+                    for i in range(n):
+                        for c in range(d):
+                            guess[i, c] += h * a[0, 0] * slopes[stage - 1, i, c]
+                former = np.inf
+                good = False
+                for _ in range(10):
+                    normalize(guess[:n], state.point[:n])
+                    velocity(state, beta, carry, normalized, work, drift, log_mass, new)
+                    for i in range(n):
+                        for c in range(d):
+                            residual[i * d + c] = h * a[0, 0] * new[i, c] - (guess[i, c] - base[i, c])
+                    solve(lu, pivots, residual[:size])
+                    moved, scaled = 0.0, 0.0
+                    for i in range(n):
+                        for c in range(d):
+                            change = residual[i * d + c]
+                            guess[i, c] += change
+                            moved = max(moved, abs(change))
+                            scaled = max(scaled, abs(change) / (atol + rtol * abs(guess[i, c])))
+                    if scaled < 0.01 or moved < 1e-15:
+                        good = True
+                        break
+                    if not moved < former:
+                        break
+                    former = moved
+                if not good:
+                    break
+                for i in range(n):
+                    for c in range(d):
+                        slopes[stage, i, c] = (guess[i, c] - base[i, c]) / (h * a[0, 0])
+            error = np.inf
+            largest_error = 0.0
+            if good:
+                for i in range(n):
+                    for c in range(d):
+                        total = 0.0
+                        for j in range(5):
+                            total += e[j] * slopes[j, i, c]
+                        residual[i * d + c] = h * total
+                solve(lu, pivots, residual[:size])
+                error = 0.0
+                for i in range(n):
+                    for c in range(d):
+                        scale = atol + rtol * max(abs(x[i, c]), abs(guess[i, c]))
+                        error += (residual[i * d + c] / scale) ** 2
+                        largest_error = max(largest_error, abs(residual[i * d + c]))
+                error = np.sqrt(error / size)
+            if error < 1.0:
+                break
+            # Newton's method or the error test failed.
+            factor = max(0.2, 0.9 * error**-0.25) if np.isfinite(error) else 0.25
+            real[H] = wanted = h * factor
+            speed = 0.0
+            for i in range(n):
+                for c in range(d):
+                    speed = max(speed, abs(k[0, i, c]))
+            if h * speed < 1e-16 and h * largest < 1e-6:
+                return TOO_FAST
+        whole[STEPS] += 1
+        whole[IMPLICIT] += 1
+        real[ERROR] += largest_error
+        normalize(guess[:n], x[:n])
+        elapse(state, h)
+        if arrives:
+            report(state, x, states[whole[REPORTED]])
+            whole[REPORTED] += 1
+            if whole[REPORTED] == len(times):
+                return DONE
+        if whole[STEPS] >= most_steps:
+            return TOO_MANY
+        merge(state, atol)
+        n = whole[SIZE]
+        growth = 5.0 if error == 0.0 else min(5.0, max(0.2, 0.9 * error**-0.25))
+        real[H] = max(wanted, h * growth) if arrives else h * growth
+        calm = calm + 1 if h * largest < 1.0 and not arrives else 0
+        if calm > 3:
+            state.point[:n] = x[:n]
+            left = (times[-1] - real[TIME]) + real[LOST]
+            whole[LAST] = 1 if real[H] >= left else 0
+            real[H] = min(real[H], left)
+            real[RADIUS] = 0.0
+            whole[STAGE] = 0
+            return RUNNING

@@ -123,6 +123,40 @@ class SelfAttention(_check.Fixed):
         step = np.array(np.broadcast_to(_steps(step, x.shape[1]), x.shape[1:2]))
         return self._layer(x, *self._evaluate(x, *self._affine(x)), step)[0]
 
+    def layers(self, x, step, depth):
+        """Layer after layer: x, layer(x, step), layer(layer(x, step), step), ...
+
+        Parameters
+        ----------
+        x : array_like, (n, d)
+            Tokens, unit rows.
+        step : float or array_like, (n,)
+            Step sizes as for layer, the same in each layer.
+        depth : int
+            Number of layers, at least 1.
+
+        Returns
+        -------
+        ndarray, (depth + 1, n, d)
+            The tokens before the first layer and after each.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As for layer, and for a depth that is no such integer.
+        """
+        x = _check.unit_rows("x", x)
+        step = np.array(np.broadcast_to(_steps(step, len(x)), len(x)))
+        states = np.empty((_check.count("depth", depth) + 1, *x.shape))
+        states[0] = x
+        a, b = self._affine(x[None])
+        if _threads_for(len(x) ** 2) < 2:
+            _kernels.layers(states, a, b, self.beta, self._carry, self.normalization == "softmax", step)
+            return states
+        for k in range(depth):
+            states[k + 1] = self._layer(states[k : k + 1], *self._evaluate(states[k : k + 1], a, b), step)[0]
+        return states
+
     def log_energy(self, x):
         r"""Logarithm of the energy, :math:`\log\frac{1}{2\beta n^2}\sum_{ij} e^{\beta\langle z_i,z_j\rangle}`.
 
@@ -183,31 +217,56 @@ class SelfAttention(_check.Fixed):
 
     def _evaluate(self, x, a, b):
         s, n, d = x.shape
-        carry = self.values == "features"
         drift, log_mass = np.empty((s, n, d)), np.empty((s, n))
+        if s == 1:
+            self._evaluate_one(x[0], a, b, np.zeros(n), drift[0], log_mass[0])
+            return drift, log_mass
+
+        def members(first, last):
+            _kernels.attend_members(x, a, b, self.beta, self._carry, first, last, drift, log_mass)
+
+        _share(members, s, _threads_for(s * n * n))
+        return drift, log_mass
+
+    def _evaluate_one(self, x, a, b, log_weight, drift, log_mass):
+        (n, d), carry = x.shape, self._carry
+        work = keys, values, offset, sums = _kernels.workspace(n, d, b.shape[1], carry)
+        threads = _threads_for(n * n)
+        if threads < 2:
+            return _kernels.attend(x, a, b, self.beta, carry, log_weight, work, drift, log_mass)
+        half, boost, unit = _kernels.lift(x, a, b, self.beta, carry, log_weight, keys, values, offset)
+
+        def lanes(first, last):
+            _kernels.pairs(keys, values, n, d, carry, half, boost, first, last, sums)
 
         def rows(first, last):
-            _kernels.attend(x, a, b, self.beta, carry, first, last, drift, log_mass)
+            _kernels.finish(
+                x, a, b, self.beta, carry, log_weight, keys, values, offset, sums, half, boost, unit,
+                first, last, drift, log_mass,
+            )  # fmt: skip
 
-        threads = min(numba.config.NUMBA_NUM_THREADS, s * n * n // PAIRS_PER_THREAD)
-        if threads < 2:
-            rows(0, s * n)
-        else:
-            bounds = np.linspace(0, s * n, threads + 1).astype(int).tolist()
-            try:
-                list(_pool().map(rows, bounds[:-1], bounds[1:]))
-            except RuntimeError:  # the interpreter is shutting down and gives out no more threads
-                rows(0, s * n)
-        return drift, log_mass
+        _share(lanes, len(sums), threads)
+        _share(rows, n, threads)
+
+    @property
+    def _carry(self):
+        """Whether the values are the features; without an auxiliary variable the tokens are their own features."""
+        return self.values == "features" or self.auxiliary is None
 
     def _velocity(self, x, drift, log_mass):
         out = np.empty_like(x)
-        _kernels.tangent(x, drift, log_mass, self.normalization == "softmax", out)
+        for member in range(len(x)):
+            _kernels.tangent(
+                x[member], drift[member], log_mass[member], self.normalization == "softmax", x.shape[1], out[member]
+            )
         return out
 
     def _layer(self, x, drift, log_mass, step):
         out = np.empty_like(x)
-        _kernels.layer(x, drift, log_mass, self.normalization == "softmax", step, out)
+        for member in range(len(x)):
+            _kernels.layer(
+                x[member], drift[member], log_mass[member], self.normalization == "softmax", step, out[member]
+            )
         return out
 
     def _log_energy(self, log_mass):
@@ -238,6 +297,22 @@ def _exp_or_overflow(log_energy):
     if not np.isfinite(energy).all():
         raise OverflowError("the energy exceeds the floating range: use log_energy")
     return energy if np.ndim(energy) else float(energy)
+
+
+def _threads_for(pairs):
+    return max(1, min(numba.config.NUMBA_NUM_THREADS, pairs // PAIRS_PER_THREAD))
+
+
+def _share(work, count, threads):
+    """work(first, last) over range(count), in equal parts on that many threads."""
+    threads = min(threads, count)
+    if threads > 1:
+        bounds = np.linspace(0, count, threads + 1).astype(int).tolist()
+        try:
+            return list(_pool().map(work, bounds[:-1], bounds[1:]))
+        except RuntimeError:  # the interpreter is shutting down and gives out no more threads
+            pass
+    work(0, count)
 
 
 _threads = None

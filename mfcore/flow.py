@@ -6,12 +6,30 @@ import numpy as np
 from scipy.integrate import DOP853
 
 from . import _check, _kernels
-from .attention import _exp_or_overflow, _require_model
+from .attention import SelfAttention, _exp_or_overflow, _share, _threads_for
+from .auxiliary import RotaryPE
 
 __all__ = ["Trajectory", "flow"]
 
-# An explicit method that needs more steps than this is stiff, and would go on without end or message.
-MOST_STEPS = 50_000
+MOST_STEPS = 50_000  # an integration that needs more would go on without end or message
+MOST_IMPLICIT = 1_000  # coordinates up to which the implicit method is affordable: it solves dense linear systems
+
+# The explicit method's coefficients; the last of E5 and E3 belong to the velocity at the end of the step.
+EXPLICIT = tuple(
+    np.ascontiguousarray(table)
+    for table in (DOP853.A, DOP853.B, DOP853.E3, DOP853.E5, DOP853.D, DOP853.A_EXTRA)
+)
+# The implicit method's: A, and its last row less the weights of order 3.
+SDIRK = np.array(
+    [
+        [1 / 4, 0, 0, 0, 0],
+        [1 / 2, 1 / 4, 0, 0, 0],
+        [17 / 50, -1 / 25, 1 / 4, 0, 0],
+        [371 / 1360, -137 / 2720, 15 / 544, 1 / 4, 0],
+        [25 / 24, -49 / 48, 125 / 16, -85 / 12, 1 / 4],
+    ]
+)
+IMPLICIT = (SDIRK, SDIRK[4] - np.array([59 / 48, -17 / 96, 225 / 32, -85 / 12, 0]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +45,8 @@ class Trajectory:
     log_energy : ndarray, (k,), or None
         Logarithm of the energy; None for a model that has no energy (values="tokens").
     method : str
-        The integrator that was used.
+        What was done: the integrators that took steps, how many tokens had met and were carried on as one, and
+        how the sums were computed.
     steps : int
         Number of accepted steps.
     error : float
@@ -55,10 +74,10 @@ def flow(model, x0, t, *, rtol=1e-10, atol=1e-12):
 
     Parameters
     ----------
-    model : SelfAttention
-        The field.
-    x0 : array_like, (n, d)
-        Tokens at time 0, unit rows.
+    model : SelfAttention or sequence of them
+        The field, or several (many betas), each for the start or starts.
+    x0 : array_like, (n, d) or (starts, n, d)
+        Tokens at time 0, unit rows: one start, or as many as there are models, or any number for one model.
     t : array_like, (k,)
         Times to report, increasing, the first at least 0.
     rtol, atol : float, optional
@@ -66,74 +85,126 @@ def flow(model, x0, t, *, rtol=1e-10, atol=1e-12):
 
     Returns
     -------
-    Trajectory
-        States (unit to rounding), log-energies, and what the integrator did.
+    Trajectory or list of Trajectory
+        States (unit to rounding), log-energies, and what the integrator did. A list if there are several models or
+        starts: they run in parallel, and each has the same bits as alone.
 
     Raises
     ------
     OverflowError
         Without softmax, where the velocity exceeds the floating range.
     RuntimeError
-        If the step size underflows, or the flow is so stiff that it needs more than 50,000 steps.
+        If the step size underflows, or more than 50,000 steps are needed.
     TypeError, ValueError
         For tokens, times or tolerances that are no such numbers.
 
     Notes
     -----
-    The integrator is scipy's DOP853, the explicit Runge-Kutta method of order 8 of Dormand and Prince with
-    dense output of order 7 (Hairer, Norsett and Wanner, Solving Ordinary Differential Equations I, II.5-6),
-    on the field v(x/|x|) of the surrounding space. That field is tangent to every sphere around 0, so the
-    exact solution stays on the unit sphere, the numerical one leaves it by its own error only, and the
-    states reported are divided by their norm: a method of order 8 that needs no exponential map. Beyond some
-    10,000 coordinates scipy's sums go through BLAS, and the last digits depend on the number of its threads.
+    The method is chosen on the way. It begins with the explicit Runge-Kutta method of order 8 of Dormand and Prince,
+    with dense output of order 7 (Hairer, Norsett and Wanner, Solving Ordinary Differential Equations I, II.5-6). Tokens
+    that have met, to 1e-12 or atol, and have the same auxiliary variable are one token of larger weight from then on:
+    the flow keeps equal tokens equal, the system gets smaller, and the drift of a tight cluster, which may be as slow
+    as e^-beta, keeps its relative accuracy over times that are as long. Where stability and not accuracy limits
+    the step and nothing more can merge, up to 1,000 coordinates are integrated by an L-stable implicit method of order
+    4 (volume II, IV.6) until the step is small again. The field is v(x/|x|) in the surrounding space. It is tangent to
+    every sphere around 0, so a step leaves the sphere by its own error only and needs no exponential map. A rotary
+    encoding in the values too is a change of coordinates, and is integrated as the plain flow that it is.
     """
-    _require_model(model)
-    x0 = _check.unit_rows("x0", x0)
+    models = list(model) if isinstance(model, (list, tuple)) else [model]
+    if not models:
+        raise ValueError("model must be a SelfAttention or several, got an empty sequence")
+    for each in models:
+        if not isinstance(each, SelfAttention):
+            raise TypeError(f"model must be a SelfAttention, got {type(each).__name__}")
+    x0 = _check.unit_rows("x0", x0, (2, 3))
     t = _check.times("t", t)
     rtol = _check.real("rtol", rtol, 1e-13, 1.0, strict=False)
     atol = _check.real("atol", atol, 0.0)
-    a, b = model._affine(x0[None])
-    shape = (1, *x0.shape)
-    unit = np.empty(shape)
+    if x0.ndim == 2 and not isinstance(model, (list, tuple)):
+        return _trajectory(model, x0, t, rtol, atol, threads=True)
+    starts = x0 if x0.ndim == 3 else x0[None]
+    if len(models) > 1 and len(starts) > 1 and len(models) != len(starts):
+        raise ValueError(f"model and x0 must be one or equally many, got {len(models)} models and {len(starts)} starts")
+    count = max(len(models), len(starts))
+    members = [(models[k % len(models)], starts[k % len(starts)]) for k in range(count)]
+    runs = [None] * count
 
-    def field(_, y):
-        _kernels.normalize(y.reshape(shape), unit)
-        velocity = model._velocity(unit, *model._evaluate(unit, a, b)).ravel()
-        if not np.isfinite(velocity).all():
-            raise OverflowError(
-                "the unnormalized velocity, or the mass in it, exceeds the floating range: use normalization='softmax'"
-            )
-        return velocity
+    def some(first, last):
+        for k in range(first, last):
+            runs[k] = _trajectory(*members[k], t, rtol, atol, threads=False)
 
-    states = np.empty((len(t), *x0.shape))
-    reported = steps = 0
-    error = 0.0
+    _share(some, count, _threads_for(count * x0.shape[-2] ** 2 * 1000))
+    return runs
+
+
+def _trajectory(model, x0, t, rtol, atol, threads):
+    n, d = x0.shape
+    planes, shift = model._affine(x0[None])
+    rotary = isinstance(model.auxiliary, RotaryPE) and model.values == "features"
+    begin = x0
+    if rotary:
+        turns, planes = planes, np.empty((n, 0, 0))
+        begin = np.empty_like(x0)
+        _kernels.rotate(x0, turns, 1.0, begin)
+    state = _kernels.State(
+        *(np.empty((n, d)) for _ in range(4)), np.empty((16, n, d)), np.empty(n, np.int64), np.empty(n),
+        np.empty_like(planes), np.empty_like(shift), np.empty(6), np.empty(8, np.int64),
+    )  # fmt: skip
+    state.x[:] = state.point[:] = begin
+    state.planes[:], state.shift[:] = planes, shift
+    state.label[:] = range(n)
+    state.log_weight[:] = state.real[:] = state.whole[:] = 0
+    state.whole[_kernels.SIZE] = n
+    states = np.empty((len(t), n, d))
+    if t[0] == 0:
+        states[0] = begin
+        state.whole[_kernels.REPORTED] = 1
+    if state.whole[_kernels.REPORTED] < len(t):
+        _run(model, state, t, rtol, atol, states, threads)
+    if rotary:
+        for x in states:
+            _kernels.rotate(x.copy(), turns, -1.0, x)
     if t[0] == 0:
         states[0] = x0
-        reported = 1
-    if reported < len(t):
-        solver = DOP853(field, 0.0, x0.ravel(), t[-1], rtol=rtol, atol=atol)
-    while reported < len(t):
-        with np.errstate(over="ignore", invalid="ignore"):  # in scipy's norms, where the sentences below follow
-            message = solver.step()
-        if solver.status == "failed":
-            raise RuntimeError(
-                f"the integration stopped at time {solver.t:g}, where tokens move too fast for it: {message} "
-                "normalization='softmax' is slower by the row's mass"
-            )
-        steps += 1
-        if steps > MOST_STEPS:
-            raise RuntimeError(
-                f"the flow is stiff: {MOST_STEPS} steps have led to time {solver.t:g} of {t[-1]:g}. "
-                "Ask for a shorter time, a larger rtol, or layers"
-            )
-        error += np.abs(solver._estimate_error(solver.K, solver.h_previous)).max()
-        arrived = int(np.searchsorted(t, solver.t, side="right"))
-        if arrived > reported:
-            at = solver.dense_output()(t[reported:arrived]).T
-            _kernels.normalize(at.reshape(-1, *x0.shape), states[reported:arrived])
-            reported = arrived
     log_energy = None
     if model.values == "features":
+        a, b = model._affine(x0[None])
         log_energy = np.concatenate([model._log_energy(model._evaluate(x[None], a, b)[1]) for x in states])
-    return Trajectory(t, states, log_energy, "DOP853", steps, float(error))
+    steps, implicit, left = (int(state.whole[k]) for k in (_kernels.STEPS, _kernels.IMPLICIT, _kernels.SIZE))
+    method = "DOP853" + (f", {implicit} of {steps} steps SDIRK4" if implicit else "")
+    if left < n:
+        method += f", {n} tokens in {left} clusters"
+    return Trajectory(t, states, log_energy, method, steps, float(state.real[_kernels.ERROR]))
+
+
+def _run(model, state, t, rtol, atol, states, threads):
+    total, d = state.x.shape
+    field = model.beta, model._carry, model.normalization == "softmax"
+    drift, log_mass = np.empty((total, d)), np.empty(total)
+    status = _kernels.RUNNING
+    while status in (_kernels.RUNNING, _kernels.STIFF):
+        n = state.whole[_kernels.SIZE]
+        if status == _kernels.STIFF and n * d <= MOST_IMPLICIT:
+            status = _kernels.implicit(state, *field, t, rtol, atol, IMPLICIT, MOST_STEPS, states)
+        elif not threads or _threads_for(n * n) < 2:
+            status = _kernels.integrate(state, *field, t, rtol, atol, EXPLICIT, MOST_STEPS, MOST_IMPLICIT, states)
+        else:
+            point, k = state.point[:n], state.k[state.whole[_kernels.STAGE], :n]
+            model._evaluate_one(point, state.planes[:n], state.shift[:n], state.log_weight[:n], drift[:n], log_mass[:n])
+            _kernels.tangent(point, drift[:n], log_mass[:n], field[2], total, k)
+            status = _kernels.advance(state, t, rtol, atol, EXPLICIT, MOST_STEPS, states)
+    time = state.real[_kernels.TIME]
+    if status == _kernels.OVERFLOW:
+        raise OverflowError(
+            "the unnormalized velocity, or the mass in it, exceeds the floating range: use normalization='softmax'"
+        )
+    if status == _kernels.TOO_FAST:
+        raise RuntimeError(
+            f"the integration stopped at time {time:g}, where tokens move too fast for it: the step size is below what "
+            "rounding resolves. normalization='softmax' is slower by the row's mass"
+        )
+    if status == _kernels.TOO_MANY:
+        raise RuntimeError(
+            f"the flow is stiff: {MOST_STEPS} steps have led to time {time:g} of {t[-1]:g}. "
+            "Ask for a shorter time, a larger rtol, or layers"
+        )
