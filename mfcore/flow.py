@@ -94,7 +94,7 @@ def flow(model, x0, t, *, rtol=1e-10, atol=1e-12):
     OverflowError
         Without softmax, where the velocity exceeds the floating range.
     RuntimeError
-        If the step size underflows, or more than 50,000 steps are needed.
+        If more than 50,000 steps are needed.
     TypeError, ValueError
         For tokens, times or tolerances that are no such numbers.
 
@@ -137,6 +137,18 @@ def flow(model, x0, t, *, rtol=1e-10, atol=1e-12):
     return runs
 
 
+def _start(x, planes, shift):
+    """The integrators' state with the tokens x at time 0."""
+    n, d = x.shape
+    state = _kernels.State(
+        *(np.empty((n, d)) for _ in range(4)), np.empty((16, n, d)), np.arange(n), np.zeros(n),
+        planes.copy(), shift.copy(), np.zeros(6), np.zeros(8, np.int64),
+    )  # fmt: skip
+    state.x[:] = state.point[:] = x
+    state.whole[_kernels.SIZE] = n
+    return state
+
+
 def _trajectory(model, x0, t, rtol, atol, threads):
     n, d = x0.shape
     planes, shift = model._affine(x0[None])
@@ -146,15 +158,7 @@ def _trajectory(model, x0, t, rtol, atol, threads):
         turns, planes = planes, np.empty((n, 0, 0))
         begin = np.empty_like(x0)
         _kernels.rotate(x0, turns, 1.0, begin)
-    state = _kernels.State(
-        *(np.empty((n, d)) for _ in range(4)), np.empty((16, n, d)), np.empty(n, np.int64), np.empty(n),
-        np.empty_like(planes), np.empty_like(shift), np.empty(6), np.empty(8, np.int64),
-    )  # fmt: skip
-    state.x[:] = state.point[:] = begin
-    state.planes[:], state.shift[:] = planes, shift
-    state.label[:] = range(n)
-    state.log_weight[:] = state.real[:] = state.whole[:] = 0
-    state.whole[_kernels.SIZE] = n
+    state = _start(begin, planes, shift)
     states = np.empty((len(t), n, d))
     if t[0] == 0:
         states[0] = begin
@@ -193,18 +197,12 @@ def _run(model, state, t, rtol, atol, states, threads):
             model._evaluate_one(point, state.planes[:n], state.shift[:n], state.log_weight[:n], drift[:n], log_mass[:n])
             _kernels.tangent(point, drift[:n], log_mass[:n], field[2], total, k)
             status = _kernels.advance(state, t, rtol, atol, EXPLICIT, MOST_STEPS, states)
-    time = state.real[_kernels.TIME]
     if status == _kernels.OVERFLOW:
         raise OverflowError(
             "the unnormalized velocity, or the mass in it, exceeds the floating range: use normalization='softmax'"
         )
-    if status == _kernels.TOO_FAST:
-        raise RuntimeError(
-            f"the integration stopped at time {time:g}, where tokens move too fast for it: the step size is below what "
-            "rounding resolves. normalization='softmax' is slower by the row's mass"
-        )
     if status == _kernels.TOO_MANY:
         raise RuntimeError(
-            f"the flow is stiff: {MOST_STEPS} steps have led to time {time:g} of {t[-1]:g}. "
-            "Ask for a shorter time, a larger rtol, or layers"
+            f"{MOST_STEPS} steps have led to time {state.real[_kernels.TIME]:g} of {t[-1]:g} only: the flow is stiff, and too large for the "
+            "implicit method or too rough. Ask for a shorter time, a larger rtol, or layers"
         )

@@ -6,51 +6,67 @@ import numpy as np
 import oracles
 import pytest
 from cases import KINDS, STRICT, auxiliary, tokens
-from scipy.integrate import DOP853, solve_ivp
+from scipy.integrate import quad, solve_ivp
 from scipy.optimize import brentq
 
 import mfcore as mf
+from mfcore import _kernels
 
 pytestmark = STRICT
 
 
-def fixed_steps(monkeypatch, h):
-    """Make `flow` take steps of size h only."""
+flow = sys.modules["mfcore.flow"]
 
-    class Fixed(DOP853):
-        def __init__(self, field, t0, y0, bound, rtol, atol):
-            super().__init__(field, t0, y0, bound, first_step=h, max_step=h, rtol=1e10, atol=1e10)
 
-    monkeypatch.setattr(sys.modules["mfcore.flow"], "DOP853", Fixed)
+def one_step(model, x, h, implicit, inside=()):
+    """A single step of size h, whatever its error: the tokens at its end, and before at the given parts of it."""
+    state = flow._start(x, *model._affine(x[None]))
+    state.real[_kernels.H] = h
+    state.whole[_kernels.LAST] = 1
+    times = h * np.append(inside, 1.0)
+    states = np.empty((len(times), *x.shape))
+    field = model.beta, model._carry, model.normalization == "softmax"
+    if implicit:  # Newton's method to rounding, and no error estimate
+        blind = flow.SDIRK, np.zeros(5)
+        status = _kernels.implicit(state, *field, times, 1e-13, 1e-15, blind, 9, states)
+    else:
+        status = _kernels.integrate(state, *field, times, 1e10, 1e10, flow.EXPLICIT, 9, 0, states)
+    assert status == _kernels.DONE and state.whole[_kernels.STEPS] == 1
+    return states
 
 
 def slope(h, error):
     return np.polyfit(np.log(h), np.log(error), 1)[0]
 
 
+@pytest.mark.parametrize("implicit, counts", [(False, [6, 8, 12, 16]), (True, [24, 32, 48, 64])])
 @pytest.mark.parametrize("kind", ["none", "additive"])
 @pytest.mark.parametrize("normalization", ["softmax", "none"])
-def test_order_of_accuracy(kind, normalization, monkeypatch):
-    """Order 8 at the steps; between them the interpolant of order 7 leaves an error h^8 in one step only."""
+def test_order_of_accuracy(kind, normalization, implicit, counts):
+    """Orders 8 and 4 at the steps; between them the explicit method's interpolant leaves an error h^8 in one step."""
     rng = np.random.default_rng(2)
     x, aux = tokens(rng, 6, 3), auxiliary(kind, rng, 6, 3, 0.3)
     model = mf.SelfAttention(1.0, normalization, aux)
     end = 3.0 if normalization == "softmax" else 1.0
+    counts = np.array(counts) if normalization == "softmax" else np.array(counts) * 2 // 3
+    order = 4 if implicit else 8
     exact = mf.flow(model, x, [end], rtol=1e-13, atol=1e-15).x[0]
-    steps = end / np.array([6, 8, 12, 16] if normalization == "softmax" else [4, 5, 6, 8])
-    at_steps, between = [], []
-    for h in steps:
-        inside = end - 0.37 * h  # the same place in the interpolant for every h
-        reference = mf.flow(model, x, [inside], rtol=1e-13, atol=1e-15).x[0]
-        with monkeypatch.context() as patch:
-            fixed_steps(patch, h)
-            run = mf.flow(model, x, [inside, end])
-        assert run.steps - round(end / h) in (0, 1)  # a last one of 1e-16 where the sum of the steps rounds down
-        between.append(np.abs(run.x[0] - reference).max())
-        at_steps.append(np.abs(run.x[1] - exact).max())
-    assert 1e-14 < min(at_steps) and max(at_steps) < 1e-5
-    assert slope(steps, at_steps) == pytest.approx(8.0, abs=0.7)
-    assert slope(steps, between) == pytest.approx(8.0, abs=1.0)
+    errors = []
+    for count in counts:
+        y = x
+        for _ in range(count):
+            y = one_step(model, y, end / count, implicit)[-1]
+        errors.append(np.abs(y - exact).max())
+    assert 1e-14 < min(errors) and max(errors) < 1e-4
+    assert slope(end / counts, errors) == pytest.approx(order, abs=0.7)
+    if implicit:
+        return
+    between, sizes = [], np.array([0.5, 0.4, 0.3, 0.2]) * (1.0 if normalization == "softmax" else 0.3)
+    for h in sizes:
+        got = one_step(model, x, h, False, [0.37, 0.8])[:2]
+        want = mf.flow(model, x, [0.37 * h, 0.8 * h], rtol=1e-13, atol=1e-15).x
+        between.append(np.abs(got - want).max())
+    assert slope(sizes, between) == pytest.approx(8.0, abs=1.0)
 
 
 def test_tolerance_rules_the_error():
@@ -79,7 +95,7 @@ def test_reports():
     # not bit for bit: on entry the rows are divided by their norms, 1 to rounding
     np.testing.assert_allclose(run.log_energy, [model.log_energy(y) for y in run.x], rtol=0, atol=1e-14)
     np.testing.assert_allclose(run.energy, np.exp(run.log_energy), rtol=1e-15)
-    assert run.method == "DOP853" and run.steps > 0 and run.error > 0
+    assert run.method == "DOP853, 8 tokens in 1 clusters" and run.steps > 0 and run.error > 0
     # each time alone gives the same state as among others, up to the tolerance
     for k in (1, 2, 4):
         single = mf.flow(model, x, times[k : k + 1])
@@ -201,28 +217,165 @@ def test_a_velocity_beyond_the_floating_range():
             mf.flow(mf.SelfAttention(beta, "none"), x, [1.0])
 
 
-def test_a_field_too_fast_to_follow(monkeypatch):
-    """A step size below the spacing of floats is an error, not a wrong state."""
-    model = mf.SelfAttention(1.0)
-    smooth, calls = model._velocity, []
-
-    def rough(x, drift, log_mass):
-        calls.append(1)
-        noise = 1e8 * (-1) ** len(calls) if len(calls) > 40 else 1.0
-        return smooth(x, noise * drift, log_mass)
-
-    monkeypatch.setattr(mf.SelfAttention, "_velocity", lambda _, *arguments: rough(*arguments))
-    with pytest.raises(RuntimeError, match="the integration stopped at time .*step size"):
-        mf.flow(model, tokens(np.random.default_rng(0), 5, 3), [1.0])
+@pytest.mark.parametrize("beta", [100.0, 300.0, 650.0])
+def test_velocities_near_the_end_of_the_floating_range(beta):
+    """The clock of the unnormalized flow runs e^beta times faster; nothing else changes."""
+    x = tokens(np.random.default_rng(3), 5, 3, 0.02)
+    run = mf.flow(mf.SelfAttention(beta, "none"), x, [1.0 * np.exp(-beta), 100.0 * np.exp(-beta), 1.0])
+    assert run.log_energy[0] < run.log_energy[1] == run.log_energy[2] and run.method.endswith("5 tokens in 1 clusters")
+    assert np.abs(run.x[2] - run.x[2, 0]).max() < 1e-11
 
 
-def test_a_stiff_flow_ends_with_a_sentence(monkeypatch):
-    monkeypatch.setattr(sys.modules["mfcore.flow"], "MOST_STEPS", 20)
+def test_too_many_steps_end_with_a_sentence(monkeypatch):
+    monkeypatch.setattr(flow, "MOST_STEPS", 20)
+    monkeypatch.setattr(flow, "MOST_IMPLICIT", 0)
     rng = np.random.default_rng(0)
     model = mf.SelfAttention(1.0, auxiliary=mf.AdditivePE(rng.standard_normal((8, 3)), 1e6))
-    with pytest.raises(RuntimeError, match="the flow is stiff: 20 steps have led to time"):
+    with pytest.raises(RuntimeError, match="20 steps have led to time .* of 1 only: the flow is stiff"):
         mf.flow(model, tokens(rng, 8, 3), [1.0])
 
 
-def test_the_docstring_names_the_limit():
-    assert f"{sys.modules['mfcore.flow'].MOST_STEPS:,} steps" in mf.flow.__doc__
+def test_the_docstring_names_the_limits():
+    assert f"{flow.MOST_STEPS:,} steps" in mf.flow.__doc__
+    assert f"{flow.MOST_IMPLICIT:,} coordinates" in mf.flow.__doc__
+
+
+def lifetime(stop, start, beta, extra=0.0):
+    """Time in which two equal clusters close from one angle to another (theory: one integral)."""
+
+    def slowness(angle):
+        return (1 + np.exp(beta * (1 - np.cos(angle)) + extra)) / (2 * np.sin(angle))
+
+    return quad(slowness, stop, start, epsabs=0, epsrel=1e-12, limit=1000, points=[start - 0.1 / beta])[0]
+
+
+def arrival(model, x, stop, about):
+    """Time at which the first and the last token are at the angle `stop`."""
+
+    def excess(log_time):
+        y = mf.flow(model, x, [np.exp(log_time)]).x[0]
+        return mf.sphere.distance(y[0], y[-1]) - stop
+
+    return np.exp(brentq(excess, np.log(about) - 0.1, np.log(about) + 0.1, xtol=1e-10))
+
+
+@pytest.mark.parametrize("beta, sizes", [(5.0, (1, 1)), (12.0, (3, 3)), (40.0, (20, 20)), (100.0, (2, 2))])
+def test_metastable_clusters_live_as_long_as_the_integral_says(beta, sizes):
+    """Up to times of e^100, from clusters that are not yet points at the start."""
+    start, stop = np.pi / 2, np.pi / 2 - 0.3
+    rng = np.random.default_rng(0)
+    angle = np.concatenate([np.zeros(sizes[0]), np.full(sizes[1], start)])
+    for spread, rtol in ((0.0, 1e-7), (1e-3, 0.02)):
+        noise = rng.standard_normal(len(angle)) * spread
+        for group in (slice(None, sizes[0]), slice(sizes[0], None)):  # which leave the angle as it is
+            noise[group] -= noise[group].mean()
+        x = np.column_stack([np.cos(angle + noise), np.sin(angle + noise)])
+        expected = lifetime(stop, start, beta)
+        assert arrival(mf.SelfAttention(beta), x, stop, expected) == pytest.approx(expected, rel=rtol)
+
+
+def test_staircase_at_beta_2000():
+    """Five tokens merge one after the other; the energy rests between, and each plateau counts the clusters."""
+    beta = 2000.0
+    angle = 0.5 * np.array([0, 0.5, 2, 4, 7]) * np.log(beta) / np.sqrt(beta)
+    x = np.column_stack([np.cos(angle), np.sin(angle)])
+    run = mf.flow(mf.SelfAttention(beta), x, np.logspace(-2, 80, 500))
+    energy = 25 * np.exp(run.log_energy - run.log_energy[-1])
+    # Clusters of sizes m have energy sum m^2, up to what still links them.
+    for plateau in (5 + 2, 9 + 2, 9 + 4, 17, 25):
+        held = np.abs(energy - plateau) < 0.02
+        if plateau in (7, 11, 25):
+            assert held.sum() >= 5, plateau
+    assert (np.diff(energy) >= -1e-10).all()
+    assert run.method.endswith("5 tokens in 1 clusters") and run.error < 1e-6
+
+
+@pytest.mark.parametrize("scale, end", [(0.5, 1e6), (1.5, 1e15), (1e3, 10.0)])
+def test_stiff_flows_reach_their_rest(scale, end):
+    """Positions keep tokens apart: nothing merges, and an explicit method would take time times rate steps."""
+    rng = np.random.default_rng(0)
+    model = mf.SelfAttention(2.0, auxiliary=mf.AdditivePE(tokens(rng, 24, 3), scale))
+    run = mf.flow(model, tokens(rng, 24, 3), [end / 2, end])
+    assert "SDIRK4" in run.method and run.steps < 1000
+    assert np.abs(model.velocity(run.x[1])).max() < 1e-12 * scale
+    found = mf.maximize(model, run.x[1])
+    assert np.abs(found.x - run.x[1]).max() < 1e-10
+
+
+@pytest.mark.parametrize("kind, values", [("none", "features"), ("additive", "features"), ("concat", "features"),
+                                          ("rotary", "tokens"), ("additive", "tokens")])  # fmt: skip
+@pytest.mark.parametrize("normalization", ["softmax", "none"])
+def test_the_jacobian_of_the_implicit_method(kind, values, normalization):
+    rng = np.random.default_rng(4)
+    n, d = 5, 4
+    x, aux = tokens(rng, n, d), auxiliary(kind, rng, n, d, 0.7)
+    model = mf.SelfAttention(1.3, normalization, aux, values)
+    state = flow._start(x, *model._affine(x[None]))
+    log_mass = model._evaluate(x[None], *model._affine(x[None]))[1][0]
+    got = np.empty((n * d, n * d))
+    _kernels.jacobian(state, model.beta, model._carry, normalization == "softmax", log_mass, got)
+
+    def field(y):
+        return model.velocity(mf.sphere.project(y.reshape(n, d))).ravel()
+
+    steps = 1e-5 * np.eye(n * d)
+    expected = np.array([(field(x.ravel() + s) - field(x.ravel() - s)) / 2e-5 for s in steps]).T
+    np.testing.assert_allclose(got, expected, rtol=0, atol=1e-8 * np.abs(expected).max())
+
+
+def test_merged_tokens_move_as_all_of_them_would():
+    """Equal tokens are one token of larger weight: the same path, to rounding, as of a system that never merges."""
+    rng = np.random.default_rng(6)
+    few = tokens(rng, 4, 3)
+    p = tokens(rng, 4, 3)
+    copies = np.repeat(np.arange(4), [5, 1, 2, 7])
+    for aux in (None, mf.AdditivePE(p[copies], 0.7), mf.ConcatPE(p[copies], 0.5)):
+        for normalization in ("softmax", "none"):
+            model = mf.SelfAttention(1.5, normalization, aux)
+            run = mf.flow(model, few[copies], [0.3, 0.6])
+            assert run.method == "DOP853, 15 tokens in 4 clusters"
+
+            def field(_, y, model=model):
+                return model.velocity(mf.sphere.project(y.reshape(15, 3))).ravel()
+
+            reference = solve_ivp(field, (0, 0.6), few[copies].ravel(), "DOP853", t_eval=[0.3, 0.6], rtol=1e-12, atol=1e-13)
+            np.testing.assert_allclose(run.x.reshape(2, -1), reference.y.T, rtol=0, atol=1e-9)
+
+
+def test_tokens_of_different_positions_never_merge():
+    model = mf.SelfAttention(1.0, auxiliary=mf.ConcatPE([[0.0], [0.0], [1.0]]))
+    run = mf.flow(model, tokens(np.random.default_rng(0), 3, 3, 0.3), [100.0])
+    assert "3 tokens in 2 clusters" in run.method
+    assert np.abs(run.x[0] - run.x[0, 0]).max() < 1e-9  # they meet all the same
+
+
+def test_ensembles_have_the_bits_of_each_alone():
+    rng = np.random.default_rng(7)
+    starts = tokens(rng, 60, 3).reshape(6, 10, 3)
+    models = [mf.SelfAttention(beta) for beta in (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)]
+    times = [0.0, 1.0, 30.0]
+    for model, x in ((models, starts), (models, starts[0]), (models[0], starts), (tuple(models[:1]), starts[0])):
+        runs = mf.flow(model, x, times)
+        assert isinstance(runs, list)
+        for k, run in enumerate(runs):
+            alone = mf.flow(
+                model if isinstance(model, mf.SelfAttention) else model[k], x if x.ndim == 2 else x[k], times
+            )
+            np.testing.assert_array_equal(run.x, alone.x)
+            np.testing.assert_array_equal(run.log_energy, alone.log_energy)
+            assert (run.method, run.steps, run.error) == (alone.method, alone.steps, alone.error)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("n", [7, 900])
+def test_layers_are_layer_after_layer(kind, n):
+    rng = np.random.default_rng(9)
+    x, aux = tokens(rng, n, 2), auxiliary(kind, rng, n, 2, 0.5)
+    for normalization in ("softmax", "none"):
+        model = mf.SelfAttention(2.0, normalization, aux)
+        for step in (0.3, np.inf, np.linspace(0, 1, n)):
+            states = model.layers(x, step, 3)
+            assert states.shape == (4, n, 2)
+            np.testing.assert_array_equal(states[0], model.layer(x, 0.0))
+            for before, after in zip(states, states[1:], strict=False):
+                np.testing.assert_array_equal(model.layer(before, step), after)

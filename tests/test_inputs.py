@@ -182,11 +182,14 @@ def test_bad_tokens(name):
     for call in (PLAIN.velocity, PLAIN.log_energy, PLAIN.energy, lambda x: PLAIN.layer(x, 1.0)):
         with pytest.raises(error, match=message):
             call(x)
-    with pytest.raises(error, match=message.replace("x must", "x0 must").replace("x is", "x0 is")):
-        mf.flow(PLAIN, x, T)
-    if name != "three axes":  # an ensemble, for maximize
+    with pytest.raises(error, match=message):
+        PLAIN.layers(x, 1.0, 2)
+    if name != "three axes":  # an ensemble, for flow and maximize
         message = message.replace("x must have 2", "x must have 2 or 3")
-        with pytest.raises(error, match=message.replace("x must", "x0 must").replace("x is", "x0 is")):
+        message = message.replace("x must", "x0 must").replace("x is", "x0 is")
+        with pytest.raises(error, match=message):
+            mf.flow(PLAIN, x, T)
+        with pytest.raises(error, match=message):
             mf.maximize(PLAIN, x)
 
 
@@ -326,6 +329,20 @@ BAD = {
     "atol 0": (lambda: mf.flow(PLAIN, X, T, atol=0), ValueError, r"atol must be a finite number in \(0, inf\), got 0"),
     "atol str": (lambda: mf.flow(PLAIN, X, T, atol="x"), TypeError, r"atol must be a real number"),
     "flow of no model": (lambda: mf.flow(None, X, T), TypeError, r"model must be a SelfAttention, got NoneType"),
+    "flow of no models": (lambda: mf.flow([], X, T), ValueError, r"model must be .* got an empty sequence"),
+    "flow of models and another": (
+        lambda: mf.flow([PLAIN, 2.0], X, T),
+        TypeError,
+        r"model must be a SelfAttention, got float",
+    ),
+    "two models, three starts": (
+        lambda: mf.flow([PLAIN] * 2, [X] * 3, T),
+        ValueError,
+        r"one or equally many, got 2 models and 3 starts",
+    ),
+    "depth 0": (lambda: PLAIN.layers(X, 1.0, 0), ValueError, r"depth must be at least 1, got 0"),
+    "depth half": (lambda: PLAIN.layers(X, 1.0, 0.5), TypeError, r"depth must be an integer, got 0.5"),
+    "layers, negative step": (lambda: PLAIN.layers(X, -1.0, 1), ValueError, r"step must be at least 0, got -1"),
     "flow of a number": (lambda: mf.flow(2.0, X, T), TypeError, r"model must be a SelfAttention, got float"),
     # maximize
     "tol 0": (lambda: mf.maximize(PLAIN, X, tol=0), ValueError, r"tol must be a finite number in \(0, inf\), got 0"),
