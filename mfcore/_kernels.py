@@ -30,7 +30,6 @@ BOOST = 505
 UNIT = 1e-15  # a norm this near to 1 is 1, so that what came out of the package goes in again unchanged
 TILE = 256  # tokens handled together: the inner loops are long enough, and at small d a pair stays in the first cache
 STRIDE = TILE + 8  # from one coordinate of a tile to the next; a power of two would make them share cache sets
-ROWS = 4  # of one tile that meet the columns of the other together
 SMALL = -100.0  # a token whose own logit is this far below the largest counts as small
 
 
@@ -123,20 +122,22 @@ def lift(x, planes, shift, beta, carry, log_weight, keys, values, offset):
     n, d = x.shape
     e = shift.shape[1]
     largest = 0.0
-    z = np.empty(e)
-    keys[:] = 0.0
     for j in range(n):
         tile, k = j // TILE, j % TILE
+        norm2 = 0.0
         for c in range(e):
-            z[c] = x[j, c] if c < d else 0.0
-        for p in range(planes.shape[1]):
-            u, v = z[2 * p], z[2 * p + 1]
-            z[2 * p] = planes[j, p, 0] * u - planes[j, p, 1] * v
-            z[2 * p + 1] = planes[j, p, 1] * u + planes[j, p, 0] * v
-        for c in range(e):
-            z[c] += shift[j, c]
-            largest = max(largest, abs(z[c]))
-            keys[tile, (1 + c) * STRIDE + k] = z[c]
+            z = shift[j, c]
+            if c < d:
+                if planes.shape[1] == 0:
+                    z += x[j, c]
+                elif c % 2 == 0:
+                    z += planes[j, c // 2, 0] * x[j, c] - planes[j, c // 2, 1] * x[j, c + 1]
+                else:
+                    z += planes[j, c // 2, 1] * x[j, c - 1] + planes[j, c // 2, 0] * x[j, c]
+            largest = max(largest, abs(z))
+            norm2 += z * z
+            keys[tile, (1 + c) * STRIDE + k] = z
+        offset[j] = norm2
         if not carry:
             for c in range(d):
                 values[tile, c * STRIDE + k] = x[j, c]
@@ -147,16 +148,17 @@ def lift(x, planes, shift, beta, carry, log_weight, keys, values, offset):
     bound = np.sqrt(float(e)) * largest
     if largest > 1e100 or (largest > 0.0 and beta * bound * bound > 1e200):
         sharpness, unit = min(beta * bound * bound, 1e200), bound
-        keys /= bound
+        for j in range(n):
+            norm2 = 0.0
+            for c in range(e):
+                z = keys[j // TILE, (1 + c) * STRIDE + j % TILE] / bound
+                norm2 += z * z
+                keys[j // TILE, (1 + c) * STRIDE + j % TILE] = z
+            offset[j] = norm2
 
     top = 0.0
     for j in range(n):
-        norm2 = 0.0
-        for c in range(e):
-            key = keys[j // TILE, (1 + c) * STRIDE + j % TILE]
-            norm2 += key * key
-        offset[j] = norm2
-        top = max(top, norm2)
+        top = max(top, offset[j])
     heaviest = -np.inf
     for j in range(n):
         heaviest = max(heaviest, log_weight[j])
@@ -168,93 +170,98 @@ def lift(x, planes, shift, beta, carry, log_weight, keys, values, offset):
 
 @jit()
 def block(here, there, e, from_here, from_there, d, half, boost, diagonal, rows, columns, weight, own, mine, theirs):
-    """All pairs of two tiles, or of one with itself, some rows at a time: squares, exponentials, sums.
+    """All pairs of two tiles, or of one with itself, four rows at a time: squares, exponentials, sums.
 
     here, there : potential and e coordinates of the features; from_here, from_there : d coordinates of the values;
-    weight (ROWS * STRIDE,) and own (ROWS * (1 + d),) : scratch; mine, theirs : masses and d sums, added to.
+    weight (4 * STRIDE,) and own (4 * (1 + d),) : scratch; mine, theirs : masses and d sums, added to.
     """
-    for first in range(0, rows, ROWS):
-        count = min(ROWS, rows - first)
-        # Within one tile row i needs the columns from i on. The group starts at its first row, so that its own
-        # columns are met by all of its rows, the token itself included: what they add to the columns is taken back.
+    for first in range(0, rows, 4):
+        # Within one tile row i needs the columns from i on. The four rows start at the first of them, so that their own
+        # columns are met by all of them, the token itself included: what they add to the columns is taken back.
         start = first if diagonal else 0
         width = columns - start
-        for r in range(count):
-            for c in range(1 + d):
-                own[ROWS * c + r] = mine[c * STRIDE + first + r]
+        count = min(4, rows - first)
+        for c in range(1 + d):
+            for r in range(count):
+                own[4 * c + r] = mine[c * STRIDE + first + r]
+        # Where fewer than four are left, the last one stands in for the others, with weight zero.
+        i0, i1 = first, min(first + 1, rows - 1)
+        i2, i3 = min(first + 2, rows - 1), min(first + 3, rows - 1)
+        w0, w1 = weight[:width], weight[STRIDE : STRIDE + width]
+        w2, w3 = weight[2 * STRIDE : 2 * STRIDE + width], weight[3 * STRIDE : 3 * STRIDE + width]
 
-        # Two rows and four coordinates at once: as much as fits into the registers.
-        weight[:] = 0.0
-        c = 1
-        while c <= e:
-            together = c + 3 <= e
-            for r in range(0, count, 2):
-                i = first + r
-                k = i + 1 if r + 1 < count else i
-                a = weight[r * STRIDE : r * STRIDE + width]
-                b = weight[(r + 1) * STRIDE : (r + 1) * STRIDE + width]
-                a0, b0 = here[c * STRIDE + i], here[c * STRIDE + k]
-                z0 = there[c * STRIDE + start : c * STRIDE + columns]
-                if together:
-                    a1, b1 = here[(c + 1) * STRIDE + i], here[(c + 1) * STRIDE + k]
-                    a2, b2 = here[(c + 2) * STRIDE + i], here[(c + 2) * STRIDE + k]
-                    a3, b3 = here[(c + 3) * STRIDE + i], here[(c + 3) * STRIDE + k]
-                    z1 = there[(c + 1) * STRIDE + start : (c + 1) * STRIDE + columns]
-                    z2 = there[(c + 2) * STRIDE + start : (c + 2) * STRIDE + columns]
-                    z3 = there[(c + 3) * STRIDE + start : (c + 3) * STRIDE + columns]
-                    for j in range(width):
-                        a[j] += (
-                            (z0[j] - a0) * (z0[j] - a0)
-                            + (z1[j] - a1) * (z1[j] - a1)
-                            + (z2[j] - a2) * (z2[j] - a2)
-                            + (z3[j] - a3) * (z3[j] - a3)
-                        )
-                        b[j] += (
-                            (z0[j] - b0) * (z0[j] - b0)
-                            + (z1[j] - b1) * (z1[j] - b1)
-                            + (z2[j] - b2) * (z2[j] - b2)
-                            + (z3[j] - b3) * (z3[j] - b3)
-                        )
-                else:
-                    for j in range(width):
-                        a[j] += (z0[j] - a0) * (z0[j] - a0)
-                        b[j] += (z0[j] - b0) * (z0[j] - b0)
-            c += 4 if together else 1
-
-        potential = there[start:columns]
-        masses = theirs[start:columns]
-        for r in range(count):
-            p = here[first + r]
-            w = weight[r * STRIDE : r * STRIDE + width]
-            mass = 0.0
+        # Four coordinates and two rows at once: as much as fits into the registers.
+        for c in range(0, e - e % 4, 4):
+            x = there[(c + 1) * STRIDE + start : (c + 1) * STRIDE + columns]
+            y = there[(c + 2) * STRIDE + start : (c + 2) * STRIDE + columns]
+            z = there[(c + 3) * STRIDE + start : (c + 3) * STRIDE + columns]
+            u = there[(c + 4) * STRIDE + start : (c + 4) * STRIDE + columns]
+            for pair in range(2):
+                a, b = (w0, w1) if pair == 0 else (w2, w3)
+                i, k = (i0, i1) if pair == 0 else (i2, i3)
+                ax, bx = here[(c + 1) * STRIDE + i], here[(c + 1) * STRIDE + k]
+                ay, by = here[(c + 2) * STRIDE + i], here[(c + 2) * STRIDE + k]
+                az, bz = here[(c + 3) * STRIDE + i], here[(c + 3) * STRIDE + k]
+                au, bu = here[(c + 4) * STRIDE + i], here[(c + 4) * STRIDE + k]
+                for j in range(width):
+                    square_a = (x[j] - ax) * (x[j] - ax) + (y[j] - ay) * (y[j] - ay)
+                    square_b = (x[j] - bx) * (x[j] - bx) + (y[j] - by) * (y[j] - by)
+                    square_a += (z[j] - az) * (z[j] - az) + (u[j] - au) * (u[j] - au)
+                    square_b += (z[j] - bz) * (z[j] - bz) + (u[j] - bu) * (u[j] - bu)
+                    a[j] = square_a if c == 0 else a[j] + square_a
+                    b[j] = square_b if c == 0 else b[j] + square_b
+        for c in range(e - e % 4, e):
+            x = there[(c + 1) * STRIDE + start : (c + 1) * STRIDE + columns]
+            x0, x1 = here[(c + 1) * STRIDE + i0], here[(c + 1) * STRIDE + i1]
+            x2, x3 = here[(c + 1) * STRIDE + i2], here[(c + 1) * STRIDE + i3]
             for j in range(width):
-                w[j] = exp(p + potential[j] - half * w[j], boost)
-                mass += w[j]
-                masses[j] += w[j]
-            own[r] += mass
+                w0[j] += (x[j] - x0) * (x[j] - x0)
+                w1[j] += (x[j] - x1) * (x[j] - x1)
+                w2[j] += (x[j] - x2) * (x[j] - x2)
+                w3[j] += (x[j] - x3) * (x[j] - x3)
 
-        if count % 2:
-            weight[count * STRIDE : (count + 1) * STRIDE] = 0.0  # the second row of the last two is missing
+        # Four exponentials side by side: one alone would wait for its own chain.
+        p0, p1 = here[i0], here[i1] if count > 1 else -np.inf
+        p2, p3 = here[i2] if count > 2 else -np.inf, here[i3] if count > 3 else -np.inf
+        potential, masses = there[start:columns], theirs[start:columns]
+        s0, s1, s2, s3 = 0.0, 0.0, 0.0, 0.0
+        for j in range(width):
+            e0 = exp(p0 + potential[j] - half * w0[j], boost)
+            e1 = exp(p1 + potential[j] - half * w1[j], boost)
+            e2 = exp(p2 + potential[j] - half * w2[j], boost)
+            e3 = exp(p3 + potential[j] - half * w3[j], boost)
+            w0[j], w1[j], w2[j], w3[j] = e0, e1, e2, e3
+            s0 += e0
+            s1 += e1
+            s2 += e2
+            s3 += e3
+            masses[j] += (e0 + e1) + (e2 + e3)
+        own[0] += s0
+        own[1] += s1
+        own[2] += s2
+        own[3] += s3
+
         for c in range(d):
             v = from_there[c * STRIDE + start : c * STRIDE + columns]
-            total = theirs[(1 + c) * STRIDE + start : (1 + c) * STRIDE + columns]
-            for r in range(0, count, 2):
-                i = first + r
-                k = i + 1 if r + 1 < count else i
-                a = weight[r * STRIDE : r * STRIDE + width]
-                b = weight[(r + 1) * STRIDE : (r + 1) * STRIDE + width]
-                a0, b0 = from_here[c * STRIDE + i], from_here[c * STRIDE + k]
-                to_a, to_b = 0.0, 0.0
-                for j in range(width):
-                    to_a += a[j] * (v[j] - a0)
-                    to_b += b[j] * (v[j] - b0)
-                    total[j] += a[j] * difference(a0, v[j]) + b[j] * difference(b0, v[j])
-                own[ROWS * (1 + c) + r] += to_a
-                own[ROWS * (1 + c) + r + 1] += to_b
+            sums = theirs[(1 + c) * STRIDE + start : (1 + c) * STRIDE + columns]
+            v0, v1 = from_here[c * STRIDE + i0], from_here[c * STRIDE + i1]
+            v2, v3 = from_here[c * STRIDE + i2], from_here[c * STRIDE + i3]
+            s0, s1, s2, s3 = 0.0, 0.0, 0.0, 0.0
+            for j in range(width):
+                s0 += w0[j] * (v[j] - v0)
+                s1 += w1[j] * (v[j] - v1)
+                s2 += w2[j] * (v[j] - v2)
+                s3 += w3[j] * (v[j] - v3)
+                back = w0[j] * difference(v0, v[j]) + w1[j] * difference(v1, v[j])
+                sums[j] += back + w2[j] * difference(v2, v[j]) + w3[j] * difference(v3, v[j])
+            own[4 * c + 4] += s0
+            own[4 * c + 5] += s1
+            own[4 * c + 6] += s2
+            own[4 * c + 7] += s3
 
-        for r in range(count):
-            for c in range(1 + d):
-                mine[c * STRIDE + first + r] = own[ROWS * c + r]
+        for c in range(1 + d):
+            for r in range(count):
+                mine[c * STRIDE + first + r] = own[4 * c + r]
 
 
 @jit()
@@ -266,7 +273,7 @@ def pairs(keys, values, n, d, carry, half, boost, first, last, sums):
     """
     number, e = keys.shape[0], keys.shape[1] // STRIDE - 1
     every = number * (number + 1) // 2
-    weight, own = np.empty(ROWS * STRIDE), np.empty(ROWS * (1 + d))
+    weight, own = np.empty(4 * STRIDE), np.empty(4 * (1 + d))
     for lane in range(first, last):
         start, stop = lane * every // len(sums), (lane + 1) * every // len(sums)
         sums[lane] = 0.0
@@ -326,13 +333,15 @@ def small_row(i, keys, values, n, d, e, carry, log_weight, half, boost, total):
 
 
 @jit(EXACT)  # for the order of the factors that take a logit back to true size
-def finish(x, planes, shift, beta, carry, log_weight, keys, values, offset, sums, half, boost, unit, first, last, drift, log_mass):
+def finish(x, planes, shift, beta, carry, log_weight, keys, values, offset, sums, half, boost, unit, masses, first, last, drift,
+           log_mass):
     """From the sums of all lanes to the rows first..last-1 of
 
         drift_i    = A_i^T (sum_j w_ij v_j / sum_j w_ij) - x_i,
         log_mass_i = log sum_j exp(beta <z_i, z_j>),
 
-    from which every velocity, layer and energy of the package follows.
+    from which every velocity, layer and energy of the package follows. Where the masses are not asked for, as for
+    the softmax, log_mass is not touched.
     """
     n, d = x.shape
     total = np.empty(d)
@@ -350,7 +359,8 @@ def finish(x, planes, shift, beta, carry, log_weight, keys, values, offset, sums
                 mass += sums[lane, tile, k]
                 for c in range(d):
                     total[c] += sums[lane, tile, (1 + c) * STRIDE + k]
-        log_mass[i] = level + np.log(mass * 2.0**-boost)
+        if masses:
+            log_mass[i] = level + np.log(mass * 2.0**-boost)
         for c in range(d):
             drift[i, c] = total[c] / mass
             if carry:
@@ -368,13 +378,13 @@ def workspace(n, d, e, carry):
 
     Four coordinates are squared at once, so fewer are filled up with zeros.
     """
-    keys = np.empty((tiles(n), (1 + max(e, 4)) * STRIDE))
+    keys = np.zeros((tiles(n), (1 + max(e, 4)) * STRIDE))
     values = np.empty((0 if carry else tiles(n), d * STRIDE))
     return keys, values, np.empty(n), np.empty((lanes(n, d), tiles(n), (1 + d) * STRIDE))
 
 
 @jit()
-def attend(x, planes, shift, beta, carry, log_weight, work, drift, log_mass):
+def attend(x, planes, shift, beta, carry, log_weight, work, masses, drift, log_mass):
     """Drift and log-mass of all tokens of one member, x and drift (n, d), log_mass (n,).
 
     The same sums in the same order as with a thread for each lane: the bits do not depend on their number.
@@ -383,7 +393,8 @@ def attend(x, planes, shift, beta, carry, log_weight, work, drift, log_mass):
     keys, values, offset, sums = work
     half, boost, unit = lift(x, planes, shift, beta, carry, log_weight, keys, values, offset)
     pairs(keys, values, n, d, carry, half, boost, 0, len(sums), sums)
-    finish(x, planes, shift, beta, carry, log_weight, keys, values, offset, sums, half, boost, unit, 0, n, drift, log_mass)
+    finish(x, planes, shift, beta, carry, log_weight, keys, values, offset, sums, half, boost, unit, masses, 0, n, drift,
+           log_mass)  # fmt: skip
 
 
 @jit()
@@ -392,7 +403,7 @@ def attend_members(x, planes, shift, beta, carry, first, last, drift, log_mass):
     _, n, d = x.shape
     work, even = workspace(n, d, shift.shape[1], carry), np.zeros(n)
     for member in range(first, last):
-        attend(x[member], planes, shift, beta, carry, even, work, drift[member], log_mass[member])
+        attend(x[member], planes, shift, beta, carry, even, work, True, drift[member], log_mass[member])
 
 
 @jit()
@@ -474,19 +485,17 @@ def layer(x, drift, log_mass, normalized, step, out):
         if not normalized and weight > 0.0:
             # Beyond e^700 the token itself has long been lost in the sum.
             weight = np.exp(min(700.0, np.log(weight) + log_mass[i] - np.log(n)))
-        if weight == 0.0:
-            out[i] = x[i]
-            continue
         # Whichever of the two terms is the larger keeps the factor 1, so that nothing overflows.
+        stay, go = (1.0, weight) if weight <= 1.0 else (1.0 / weight, 1.0)
         for c in range(d):
-            g = x[i, c] + drift[i, c]
-            if weight > 1.0:
-                out[i, c] = x[i, c] / weight + g
-            else:
-                out[i, c] = x[i, c] + weight * g
+            out[i, c] = stay * x[i, c] + go * (x[i, c] + drift[i, c])
         length = norm(out[i])
-        for c in range(d):
-            out[i, c] = out[i, c] / length if length > 0.0 else x[i, c]
+        if weight == 0.0 or length == 0.0:
+            for c in range(d):
+                out[i, c] = x[i, c]
+        else:
+            for c in range(d):
+                out[i, c] /= length
 
 
 @jit()
@@ -496,7 +505,7 @@ def layers(states, planes, shift, beta, carry, normalized, step):
     work, even = workspace(n, d, shift.shape[1], carry), np.zeros(n)
     drift, log_mass = np.empty((n, d)), np.empty(n)
     for k in range(len(states) - 1):
-        attend(states[k], planes, shift, beta, carry, even, work, drift, log_mass)
+        attend(states[k], planes, shift, beta, carry, even, work, not normalized, drift, log_mass)
         layer(states[k], drift, log_mass, normalized, step, states[k + 1])
 
 
@@ -804,11 +813,11 @@ def advance(state, times, rtol, atol, tableau, most_steps, states):
 
 
 @jit()
-def velocity(state, beta, carry, normalized, work, drift, log_mass, out):
+def velocity(state, beta, carry, normalized, work, masses, drift, log_mass, out):
     """The velocity of the clusters at `point`."""
     n = state.whole[SIZE]
     x, planes, shift = state.point[:n], state.planes[:n], state.shift[:n]
-    attend(x, planes, shift, beta, carry, state.log_weight[:n], work, drift[:n], log_mass[:n])
+    attend(x, planes, shift, beta, carry, state.log_weight[:n], work, masses, drift[:n], log_mass[:n])
     tangent(x, drift[:n], log_mass[:n], normalized, len(state.label), out[:n])
 
 
@@ -823,7 +832,7 @@ def integrate(state, beta, carry, normalized, times, rtol, atol, tableau, most_s
         if state.whole[SIZE] < n // 2:
             n = state.whole[SIZE]
             work = workspace(n, d, state.shift.shape[1], carry)
-        velocity(state, beta, carry, normalized, work, drift, log_mass, state.k[state.whole[STAGE]])
+        velocity(state, beta, carry, normalized, work, not normalized, drift, log_mass, state.k[state.whole[STAGE]])
         status = advance(state, times, rtol, atol, tableau, most_steps, states)
     return status
 
@@ -959,7 +968,7 @@ def implicit(state, beta, carry, normalized, times, rtol, atol, tableau, most_st
     calm = 0
     while True:
         state.point[:n] = x[:n]
-        velocity(state, beta, carry, normalized, work, drift, log_mass, k[0])
+        velocity(state, beta, carry, normalized, work, True, drift, log_mass, k[0])
         jac_n = jac[: n * d, : n * d]
         jacobian(state, beta, carry, normalized, log_mass, jac_n)
         size = n * d
@@ -993,7 +1002,7 @@ def implicit(state, beta, carry, normalized, times, rtol, atol, tableau, most_st
                 good = False
                 for _ in range(10):
                     normalize(guess[:n], state.point[:n])
-                    velocity(state, beta, carry, normalized, work, drift, log_mass, new)
+                    velocity(state, beta, carry, normalized, work, not normalized, drift, log_mass, new)
                     for i in range(n):
                         for c in range(d):
                             residual[i * d + c] = h * a[0, 0] * new[i, c] - (guess[i, c] - base[i, c])

@@ -233,7 +233,7 @@ class SelfAttention(_check.Fixed):
         work = keys, values, offset, sums = _kernels.workspace(n, d, b.shape[1], carry)
         threads = _threads_for(n * n)
         if threads < 2:
-            return _kernels.attend(x, a, b, self.beta, carry, log_weight, work, drift, log_mass)
+            return _kernels.attend(x, a, b, self.beta, carry, log_weight, work, True, drift, log_mass)
         half, boost, unit = _kernels.lift(x, a, b, self.beta, carry, log_weight, keys, values, offset)
 
         def lanes(first, last):
@@ -242,7 +242,7 @@ class SelfAttention(_check.Fixed):
         def rows(first, last):
             _kernels.finish(
                 x, a, b, self.beta, carry, log_weight, keys, values, offset, sums, half, boost, unit,
-                first, last, drift, log_mass,
+                True, first, last, drift, log_mass,
             )  # fmt: skip
 
         _share(lanes, len(sums), threads)

@@ -1,0 +1,306 @@
+"""Measure mfcore beside its peers, in one process and interleaved, and print the table of the performance page.
+
+    python tests/bench/bench.py                 all of it, and book/data/performance.json written anew
+    python tests/bench/bench.py --only NAME     one part (velocity, trajectories, limits, direct, harmonic, start),
+                                                printed and not written
+
+Each figure is the median of at least 20 runs; the peers take turns, so that a change of the machine's speed meets all
+of them alike, and a ratio is the median of the ratios turn by turn. Peers that are not installed are left out and
+named. `pip install -e ".[bench]"` brings them; PyTorch from the package index needs 5 GB.
+"""
+
+import argparse
+import datetime
+import gc
+import hashlib
+import importlib.metadata
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numba
+import numpy as np
+import peers
+
+import mfcore as mf
+
+ROOT = Path(__file__).parents[2]
+OUT = ROOT / "book" / "data" / "performance.json"
+THREADS = 2
+RUNS = 20
+BETA = 2.0
+
+
+def take_turns(runs, least=RUNS):
+    """Seconds of each function, turn by turn: {name: array (turns,)}."""
+    for run in runs.values():
+        run()
+    seconds = {name: [] for name in runs}
+    gc.disable()
+    for _ in range(least):
+        for name, run in runs.items():
+            start = time.perf_counter()
+            run()
+            seconds[name].append(time.perf_counter() - start)
+    gc.enable()
+    return {name: np.array(taken) for name, taken in seconds.items()}
+
+
+def rows(seconds, **setting):
+    """One line of the table a peer: median, quartiles, and how many times longer than mfcore."""
+    ours = seconds.get("mfcore")
+    for name, taken in seconds.items():
+        low, median, high = np.quantile(taken, [0.25, 0.5, 0.75])
+        line = {**setting, "peer": name, "ms": 1e3 * median, "low": 1e3 * low, "high": 1e3 * high}
+        if ours is not None:
+            line["ratio"] = float(np.median(taken / ours))
+        show(line)
+        yield line
+
+
+def show(line):
+    print("  ".join(f"{k} {v:.4g}" if isinstance(v, float) else f"{k} {v}" for k, v in line.items()), flush=True)
+
+
+def prepared(x, names, threads, missing):
+    for name in names:
+        try:
+            yield name, peers.VELOCITY[name](x, BETA, threads)
+        except Exception as fault:  # not installed, or its compiler does not work: named in the page, not fatal
+            missing[name] = type(fault).__name__
+
+
+def velocity(missing):
+    """The softmax velocity against n and d."""
+    rng = np.random.default_rng(0)
+    lines = []
+    for d in (3, 16, 64):
+        for n in (64, 256, 1024, 4096, 16384):
+            x = mf.sphere.sample(n, d, rng)
+            names = list(peers.VELOCITY)
+            if n > 4096:
+                names = ["mfcore", "PyTorch"]
+            elif n > 1024:
+                names.remove("published loop")
+            lines += rows(take_turns(dict(prepared(x, names, THREADS, missing))), d=d, n=n, threads=THREADS)
+    x = mf.sphere.sample(4096, 3, rng)
+    lines += rows(take_turns(dict(prepared(x, ["mfcore", "PyTorch"], 1, missing))), d=3, n=4096, threads=1)
+    return lines
+
+
+def trajectories(missing):
+    """A thousand layers x <- N(x + step g)."""
+    lines = []
+    for n in (32, 256):
+        x0 = mf.sphere.sample(n, 3, np.random.default_rng(1))
+        model = mf.SelfAttention(BETA)
+
+        def by_numpy(x0=x0):
+            x = x0
+            for _ in range(1000):
+                logits = BETA * (x @ x.T)
+                weights = np.exp(logits - logits.max(axis=1, keepdims=True))
+                x = x + 0.01 * (weights @ x) / weights.sum(axis=1, keepdims=True)
+                x /= np.linalg.norm(x, axis=1, keepdims=True)
+
+        runs = {"mfcore": lambda x0=x0: model.layers(x0, 0.01, 1000), "NumPy": by_numpy}
+        try:
+            import torch
+
+            def by_torch(x0=x0):
+                torch.set_num_threads(THREADS)
+                x = torch.from_numpy(x0)[None, None]
+                for _ in range(1000):
+                    x = x + 0.01 * torch.nn.functional.scaled_dot_product_attention(x, x, x, scale=BETA)
+                    x = torch.nn.functional.normalize(x, dim=-1)
+
+            runs["PyTorch"] = by_torch
+        except ImportError as fault:
+            missing["PyTorch"] = type(fault).__name__
+        numba.config.NUMBA_NUM_THREADS = THREADS
+        lines += rows(take_turns(runs), d=3, n=n, layers=1000, threads=THREADS)
+    return lines
+
+
+def limits(missing):
+    """Against loops that do nothing but the exponentials, and nothing but the rest."""
+    n = 4096
+    x = mf.sphere.sample(n, 3, np.random.default_rng(2))
+    runs = {
+        "mfcore": peers.mfcore(x, BETA, THREADS),
+        "exponentials only": peers.exponentials(n, THREADS),
+        "multiply-adds only": peers.multiply_adds(n, THREADS),
+    }
+    return list(rows(take_turns(runs), d=3, n=n, threads=THREADS))
+
+
+def slope(lines):
+    return float(np.polyfit(np.log([x["n"] for x in lines]), np.log([x["ms"] for x in lines]), 1)[0])
+
+
+def direct(missing):
+    """Cost and memory of the direct sums against n, and the bits on one and two threads."""
+    lines = []
+    for n in (1024, 2048, 4096, 8192, 16384, 32768, 65536):
+        x = mf.sphere.sample(n, 3, np.random.default_rng(3))
+        run = evaluation(mf.SelfAttention(BETA, method="direct"), x)
+        lines += rows(take_turns({"mfcore": run}, RUNS if n < 30_000 else 5), d=3, n=n, threads=THREADS)
+        lines[-1]["extra MB"] = memory("direct", n)
+        lines[-1]["same bits"] = len({digest(x, threads) for threads in (1, 2, 2)}) == 1
+        show(lines[-1])
+    return {"lines": lines, "exponent": slope(lines)}
+
+
+def evaluation(model, x):
+    def run():
+        numba.config.NUMBA_NUM_THREADS = THREADS
+        return model.velocity(x)
+
+    return run
+
+
+def digest(x, threads):
+    numba.config.NUMBA_NUM_THREADS = threads
+    bits = hashlib.sha256(mf.SelfAttention(BETA).velocity(x).tobytes()).hexdigest()
+    numba.config.NUMBA_NUM_THREADS = THREADS
+    return bits
+
+
+def memory(method, n, d=3):
+    """Peak memory in MB that one velocity takes beyond its input and output, in a process of its own."""
+    code = f"""
+import resource, numpy as np, mfcore as mf
+peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+x = mf.sphere.sample(4096, {d}, np.random.default_rng(0))
+model = mf.SelfAttention({BETA}, method={method!r})
+model.velocity(x)
+x = mf.sphere.sample({n}, {d}, np.random.default_rng(0))
+before = peak()
+model.velocity(x)
+print(max(0.0, peak() - before - 2 * x.nbytes / 1e6))
+"""
+    return float(python(code))
+
+
+def python(code, **environment):
+    done = subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ, **environment}, capture_output=True, text=True, check=True
+    )
+    return done.stdout
+
+
+def harmonic(missing):
+    """Cost of the harmonic sums against n, their accuracy, and the direct sums and finufft beside them."""
+    result = {}
+    for d, betas, sizes in ((2, (5.0, 50.0, 200.0), (10**4, 10**5, 10**6, 10**7)), (3, (5.0,), (10**4, 10**5, 10**6))):
+        for beta in betas:
+            lines = []
+            for n in sizes if beta < 100 else sizes[:3]:
+                x = mf.sphere.sample(n, d, np.random.default_rng(4))
+                model = mf.SelfAttention(beta, method="harmonic")
+                runs = {"mfcore": evaluation(model, x)}
+                if d == 2 and n == 10**6:
+                    try:
+                        modes = 2 * len(model._harmonics(beta, 2))
+                        runs["finufft"] = peers.circle_by_finufft(x, beta, modes, THREADS)
+                    except ImportError as fault:
+                        missing["finufft"] = type(fault).__name__
+                new = list(rows(take_turns(runs, RUNS if n <= 10**6 else 5), d=d, beta=beta, n=n, threads=THREADS))
+                new[0]["error"] = error(model, x)
+                new[0]["extra MB"] = memory("harmonic", n, d) if beta == 5.0 else None
+                show(new[0])
+                lines += new
+            ours = [line for line in lines if line["peer"] == "mfcore"]
+            result[f"d={d}, beta={beta:g}"] = {"lines": lines, "exponent": slope(ours)}
+    n = 100_000
+    x = mf.sphere.sample(n, 3, np.random.default_rng(4))
+    both = {name: evaluation(mf.SelfAttention(5.0, method=way), x)
+            for name, way in (("mfcore", "harmonic"), ("direct", "direct"))}  # fmt: skip
+    result["against direct"] = list(rows(take_turns(both, 3), d=3, beta=5.0, n=n, threads=THREADS))
+    return result
+
+
+def error(model, x):
+    """Largest error of the velocity of 50 random tokens, relative to the largest velocity, by their direct sums."""
+    pick = np.random.default_rng(5).choice(len(x), 50, replace=False)
+    got, want = model.velocity(x)[pick], np.empty((50, x.shape[1]))
+    for row, i in enumerate(pick):
+        difference = x - x[i]
+        weight = np.exp(-model.beta / 2 * (difference**2).sum(axis=1))
+        drift = weight @ difference / weight.sum()
+        want[row] = drift - x[i] * (x[i] @ drift)
+    return float(np.abs(got - want).max() / np.abs(want).max())
+
+
+def start(missing):
+    """Seconds to the first result in a new process, with and without a warm cache of compiled code."""
+    code = """
+import time
+start = time.perf_counter()
+import numpy as np, mfcore as mf
+x = mf.sphere.sample(64, 3, np.random.default_rng(0))
+mf.SelfAttention(2.0).velocity(x)
+first = time.perf_counter() - start
+mf.flow(mf.SelfAttention(2.0), x, [1.0])
+print(first, time.perf_counter() - start)
+"""
+    lines = []
+    with tempfile.TemporaryDirectory() as cache:
+        for name in ("cold", "warm", "warm"):
+            velocity_s, flow_s = map(float, python(code, NUMBA_CACHE_DIR=cache).split())
+            lines.append({"cache": name, "velocity s": velocity_s, "and a flow s": flow_s})
+            show(lines[-1])
+    return lines[:1] + lines[-1:]
+
+
+PARTS = {f.__name__: f for f in (velocity, trajectories, limits, direct, harmonic, start)}
+
+
+def machine():
+    model = platform.processor() or platform.machine()
+    if Path("/proc/cpuinfo").exists():
+        named = [line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")]
+        model = named[0] if named else model
+    vectors = "no AVX2"
+    if Path("/proc/cpuinfo").exists():
+        flags = open("/proc/cpuinfo").read()
+        vectors = "AVX-512" if "avx512f" in flags else "AVX2" if "avx2" in flags else vectors
+    return f"{model}, {os.cpu_count()} cores, {vectors}, {platform.system()}"
+
+
+def versions():
+    found = {"mfcore": mf.__version__, "python": platform.python_version()}
+    for name in ("numpy", "scipy", "numba", "torch", "jax", "finufft", "pykeops"):
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", choices=PARTS, help="one part, printed and not written")
+    only = parser.parse_args().only
+    missing = {}
+    result = {"date": datetime.date.today().isoformat(), "machine": machine(), "versions": versions()}
+    for name, part in PARTS.items():
+        if only in (None, name):
+            print(f"--- {name}: {part.__doc__}")
+            result[name] = part(missing)
+    result["missing"] = missing
+    for name, fault in missing.items():
+        print(f"left out: {name} ({fault})")
+    if not only:
+        OUT.parent.mkdir(exist_ok=True)
+        OUT.write_text(json.dumps(result, indent=1) + "\n")
+        print(f"written: {OUT.relative_to(ROOT)}")
+
+
+if __name__ == "__main__":
+    main()
