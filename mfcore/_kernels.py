@@ -32,6 +32,12 @@ TILE = 256  # tokens handled together: the inner loops are long enough, and at s
 STRIDE = TILE + 8  # from one coordinate of a tile to the next; a power of two would make them share cache sets
 SMALL = -100.0  # a token whose own logit is this far below the largest counts as small
 
+CHUNK = 4096  # tokens that share a row of moments
+BLOCK = 128  # tokens handled together: a block's scratch stays in the first-level cache
+# Scratch is one array of rows. Its row length is a constant, so that the compiler sees that rows do not overlap,
+# and no power of two, so that they do not fall on the same cache lines.
+BLOCK_STRIDE = BLOCK + 8
+
 
 @jit(EXACT)
 def exp(x, boost):
@@ -86,26 +92,37 @@ def lanes(n, d):
 
 
 @jit()
-def rotate(x, planes, sign, out):
-    """out = A x, or A^T x for sign = -1, row by row; shapes (n, d) and (n, d/2, 2)."""
-    out[:, : x.shape[1]] = x
-    for i in range(len(x)):
+def features(x, planes, shift, z):
+    """z (n, e) = A x + b, from tokens x (n, d), rotation planes (n, d/2 or 0, 2) and shifts (n, e), e >= d."""
+    n, d = x.shape
+    for i in range(n):
+        for c in range(shift.shape[1]):
+            z[i, c] = shift[i, c]
+        if planes.shape[1] == 0:
+            for c in range(d):
+                z[i, c] += x[i, c]
         for p in range(planes.shape[1]):
             u, v = x[i, 2 * p], x[i, 2 * p + 1]
-            cos, sin = planes[i, p, 0], sign * planes[i, p, 1]
-            out[i, 2 * p] = cos * u - sin * v
-            out[i, 2 * p + 1] = sin * u + cos * v
+            z[i, 2 * p] += planes[i, p, 0] * u - planes[i, p, 1] * v
+            z[i, 2 * p + 1] += planes[i, p, 1] * u + planes[i, p, 0] * v
+
+
+@jit()
+def pull_back(g, planes, i):
+    """A_i^T g for one token, in place: g (d,)."""
+    for p in range(planes.shape[1]):
+        u, v = g[2 * p], g[2 * p + 1]
+        g[2 * p] = planes[i, p, 0] * u + planes[i, p, 1] * v
+        g[2 * p + 1] = planes[i, p, 0] * v - planes[i, p, 1] * u
 
 
 @jit(EXACT)  # the order of its products is what keeps them in range
-def lift(x, planes, shift, beta, carry, log_weight, keys, values, offset):
-    """Lift tokens to features and put the sum into its differences-first form, tile by tile.
+def lift(x, z, beta, carry, log_weight, keys, values, offset):
+    """Put the sum into its differences-first form, tile by tile.
 
     Parameters
     ----------
-    x : (n, d) unit tokens
-    planes : (n, d/2, 2) cosines and sines of the rotation planes, or (n, 0, 0) for the identity
-    shift : (n, e) shift of the features, e >= d
+    x, z : (n, d) unit tokens, (n, e) features
     carry : whether the values are the features (else the tokens)
     log_weight : (n,) logarithms of the sources' weights
     keys : (tiles, (1 + max(e, 4)) * STRIDE) out: potentials beta (|z_j|^2 - R^2)/2 + log_weight - its maximum, R the
@@ -120,23 +137,15 @@ def lift(x, planes, shift, beta, carry, log_weight, keys, values, offset):
     unit : what takes the scaled keys back to true size
     """
     n, d = x.shape
-    e = shift.shape[1]
+    e = z.shape[1]
     largest = 0.0
     for j in range(n):
         tile, k = j // TILE, j % TILE
         norm2 = 0.0
         for c in range(e):
-            z = shift[j, c]
-            if c < d:
-                if planes.shape[1] == 0:
-                    z += x[j, c]
-                elif c % 2 == 0:
-                    z += planes[j, c // 2, 0] * x[j, c] - planes[j, c // 2, 1] * x[j, c + 1]
-                else:
-                    z += planes[j, c // 2, 1] * x[j, c - 1] + planes[j, c // 2, 0] * x[j, c]
-            largest = max(largest, abs(z))
-            norm2 += z * z
-            keys[tile, (1 + c) * STRIDE + k] = z
+            largest = max(largest, abs(z[j, c]))
+            norm2 += z[j, c] * z[j, c]
+            keys[tile, (1 + c) * STRIDE + k] = z[j, c]
         offset[j] = norm2
         if not carry:
             for c in range(d):
@@ -151,9 +160,9 @@ def lift(x, planes, shift, beta, carry, log_weight, keys, values, offset):
         for j in range(n):
             norm2 = 0.0
             for c in range(e):
-                z = keys[j // TILE, (1 + c) * STRIDE + j % TILE] / bound
-                norm2 += z * z
-                keys[j // TILE, (1 + c) * STRIDE + j % TILE] = z
+                key = z[j, c] / bound
+                norm2 += key * key
+                keys[j // TILE, (1 + c) * STRIDE + j % TILE] = key
             offset[j] = norm2
 
     top = 0.0
@@ -366,21 +375,18 @@ def finish(x, planes, shift, beta, carry, log_weight, keys, values, offset, sums
             if carry:
                 drift[i, c] = drift[i, c] * unit + shift[i, c]
         if carry:
-            for p in range(planes.shape[1]):
-                u, v = drift[i, 2 * p], drift[i, 2 * p + 1]
-                drift[i, 2 * p] = planes[i, p, 0] * u + planes[i, p, 1] * v
-                drift[i, 2 * p + 1] = planes[i, p, 0] * v - planes[i, p, 1] * u
+            pull_back(drift[i], planes, i)
 
 
 @jit()
 def workspace(n, d, e, carry):
-    """Arrays for `lift` (keys, values, offset) and for the sums of all lanes.
+    """Arrays for the features, for `lift` (keys, values, offset) and for the sums of all lanes.
 
     Four coordinates are squared at once, so fewer are filled up with zeros.
     """
     keys = np.zeros((tiles(n), (1 + max(e, 4)) * STRIDE))
     values = np.empty((0 if carry else tiles(n), d * STRIDE))
-    return keys, values, np.empty(n), np.empty((lanes(n, d), tiles(n), (1 + d) * STRIDE))
+    return np.empty((n, e)), keys, values, np.empty(n), np.empty((lanes(n, d), tiles(n), (1 + d) * STRIDE))
 
 
 @jit()
@@ -390,8 +396,9 @@ def attend(x, planes, shift, beta, carry, log_weight, work, masses, drift, log_m
     The same sums in the same order as with a thread for each lane: the bits do not depend on their number.
     """
     n, d = x.shape
-    keys, values, offset, sums = work
-    half, boost, unit = lift(x, planes, shift, beta, carry, log_weight, keys, values, offset)
+    z, keys, values, offset, sums = work
+    features(x, planes, shift, z)
+    half, boost, unit = lift(x, z, beta, carry, log_weight, keys, values, offset)
     pairs(keys, values, n, d, carry, half, boost, 0, len(sums), sums)
     finish(x, planes, shift, beta, carry, log_weight, keys, values, offset, sums, half, boost, unit, masses, 0, n, drift,
            log_mass)  # fmt: skip
@@ -404,6 +411,232 @@ def attend_members(x, planes, shift, beta, carry, first, last, drift, log_mass):
     work, even = workspace(n, d, shift.shape[1], carry), np.zeros(n)
     for member in range(first, last):
         attend(x[member], planes, shift, beta, carry, even, work, True, drift[member], log_mass[member])
+
+
+@jit()
+def circle_powers(u, start, width, scratch):
+    """Rows 0 to 7 of the scratch: z, z^2, z^5 of a block of tokens z = x + iy, and 1, real and imaginary."""
+    for j in range(width):
+        x, y = u[start + j, 0], u[start + j, 1]
+        scale = 1.5 - 0.5 * (x * x + y * y)  # one step to norm 1: z^k would be off it by k times as much
+        x, y = scale * x, scale * y
+        x2, y2 = x * x - y * y, 2.0 * x * y
+        x4, y4 = x2 * x2 - y2 * y2, 2.0 * x2 * y2
+        scratch[0, j], scratch[1, j] = x, y
+        scratch[2, j], scratch[3, j] = x2, y2
+        scratch[4, j], scratch[5, j] = x4 * x - y4 * y, x4 * y + y4 * x
+        scratch[6, j], scratch[7, j] = 1.0, 0.0
+
+
+@jit()
+def circle_moments(u, weight, first, last, moments):
+    """Weighted sums over each chunk of z^k = cos(k angle) + i sin(k angle), k = -2, ..., 5B - 3.
+
+    Modes go by fives, 5b - 2 to 5b + 2: the four real products of the parts c, s of z^(5b) with the parts x, y
+    of z^m serve both 5b + m and 5b - m, which makes two multiplications a mode.
+
+    u, weight : (n, 2) unit rows and (n,) their weights
+    moments : (chunks, 5B, 2), out, real and imaginary; k stands at index k + 2
+    """
+    n = u.shape[0]
+    scratch = np.empty((8, BLOCK_STRIDE))
+    for chunk in range(first, last):
+        moments[chunk] = 0.0
+        end = min(n, (chunk + 1) * CHUNK)
+        for start in range(chunk * CHUNK, end, BLOCK):
+            width = min(BLOCK, end - start)
+            circle_powers(u, start, width, scratch)
+            for j in range(width):
+                scratch[6, j] = weight[start + j]
+            for k in range(0, moments.shape[1], 5):
+                c0, s0, cx1, sy1, cy1, sx1, cx2, sy2, cy2, sx2 = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+                for j in range(width):
+                    c, s = scratch[6, j], scratch[7, j]
+                    c0 += c
+                    s0 += s
+                    cx1 += c * scratch[0, j]
+                    sy1 += s * scratch[1, j]
+                    cy1 += c * scratch[1, j]
+                    sx1 += s * scratch[0, j]
+                    cx2 += c * scratch[2, j]
+                    sy2 += s * scratch[3, j]
+                    cy2 += c * scratch[3, j]
+                    sx2 += s * scratch[2, j]
+                    scratch[6, j] = c * scratch[4, j] - s * scratch[5, j]
+                    scratch[7, j] = c * scratch[5, j] + s * scratch[4, j]
+                row = moments[chunk, k : k + 5]
+                row[0, 0] += cx2 + sy2
+                row[0, 1] += sx2 - cy2
+                row[1, 0] += cx1 + sy1
+                row[1, 1] += sx1 - cy1
+                row[2, 0] += c0
+                row[2, 1] += s0
+                row[3, 0] += cx1 - sy1
+                row[3, 1] += sx1 + cy1
+                row[4, 0] += cx2 - sy2
+                row[4, 1] += sx2 + cy2
+
+
+@jit()
+def circle_evaluate(u, first, last, factors, mass, total):
+    """Mass and total of each token, from three Fourier series.
+
+    factors : (B, 3, 10), the factors of the ten sums of `circle_moments`, in their order, in the mass, the part
+        of the total along (-y, x) and the part along (x, y)
+    mass, total : (n,) and (n, 2), out
+    """
+    n = u.shape[0]
+    scratch = np.empty((11, BLOCK_STRIDE))
+    for start in range(first * CHUNK, min(n, last * CHUNK), BLOCK):
+        width = min(BLOCK, n - start)
+        circle_powers(u, start, width, scratch)
+        scratch[8:] = 0.0
+        for b in range(factors.shape[0]):
+            for f in range(3):
+                c0, s0, cx1, sy1, cy1, sx1, cx2, sy2, cy2, sx2 = factors[b, f]
+                for j in range(width):
+                    x, y, x2, y2 = scratch[0, j], scratch[1, j], scratch[2, j], scratch[3, j]
+                    even = c0 + cx1 * x + cy1 * y + cx2 * x2 + cy2 * y2
+                    odd = s0 + sx1 * x + sy1 * y + sx2 * x2 + sy2 * y2
+                    scratch[8 + f, j] += scratch[6, j] * even + scratch[7, j] * odd
+            for j in range(width):
+                c, s = scratch[6, j], scratch[7, j]
+                scratch[6, j] = c * scratch[4, j] - s * scratch[5, j]
+                scratch[7, j] = c * scratch[5, j] + s * scratch[4, j]
+        for j in range(width):
+            x, y, along, radial = scratch[0, j], scratch[1, j], scratch[9, j], scratch[10, j]
+            mass[start + j] = scratch[8, j]
+            total[start + j, 0] = radial * x - along * y
+            total[start + j, 1] = radial * y + along * x
+
+
+@jit()
+def sphere_block(u, start, width, scratch):
+    """Rows 0 to 4 of the scratch: x, y, z of a block of tokens, and 1 = (x + iy)^0, real and imaginary."""
+    for j in range(width):
+        x, y, z = u[start + j, 0], u[start + j, 1], u[start + j, 2]
+        scale = 1.5 - 0.5 * (x * x + y * y + z * z)  # one step to norm 1, as above
+        scratch[0, j], scratch[1, j], scratch[2, j] = scale * x, scale * y, scale * z
+        scratch[3, j], scratch[4, j] = 1.0, 0.0
+
+
+@jit()
+def sphere_moments(u, weight, first, last, ratios, moments):
+    """Weighted sums over each chunk of (x + iy)^m R_lm(z), 0 <= m <= l <= degree.
+
+    R_lm is the m-th derivative of the Legendre polynomial P_l, divided by its leading coefficient:
+
+        R_mm = 1,    R_(l+1)m = z R_lm - ratio_(l+1)m R_(l-1)m,    ratio_lm = ((l-1)^2 - m^2) / (4 (l-1)^2 - 1).
+
+    The recurrence takes two operations and has no pole.
+
+    u, weight : (n, 3) unit rows and (n,) their weights
+    ratios : (degree + 1, degree + 4), indexed by m, l; a table, as the compiler moves divisions into the loop
+    moments : (chunks, degree + 1, degree + 2, 2), out, indexed by m, l; those of l > degree mean nothing
+    """
+    n, degree = u.shape[0], moments.shape[1] - 1
+    scratch = np.empty((7, BLOCK_STRIDE))
+    for chunk in range(first, last):
+        moments[chunk] = 0.0
+        end = min(n, (chunk + 1) * CHUNK)
+        for start in range(chunk * CHUNK, end, BLOCK):
+            width = min(BLOCK, end - start)
+            sphere_block(u, start, width, scratch)
+            for j in range(width):
+                scratch[3, j] = weight[start + j]
+            for m in range(degree + 1):
+                for j in range(width):
+                    scratch[5, j], scratch[6, j] = 1.0, scratch[2, j]  # R_lm and R_(l+1)m
+                for l in range(m, degree + 1, 2):
+                    ratio2, ratio3 = ratios[m, l + 2], ratios[m, l + 3]
+                    c0, s0, c1, s1 = 0.0, 0.0, 0.0, 0.0
+                    for j in range(width):
+                        c, s, z = scratch[3, j], scratch[4, j], scratch[2, j]
+                        p, q = scratch[5, j], scratch[6, j]
+                        c0 += c * p
+                        s0 += s * p
+                        c1 += c * q
+                        s1 += s * q
+                        p = z * q - ratio2 * p
+                        scratch[5, j], scratch[6, j] = p, z * p - ratio3 * q
+                    moments[chunk, m, l, 0] += c0
+                    moments[chunk, m, l, 1] += s0
+                    moments[chunk, m, l + 1, 0] += c1
+                    moments[chunk, m, l + 1, 1] += s1
+                for j in range(width):
+                    c, s = scratch[3, j], scratch[4, j]
+                    scratch[3, j] = c * scratch[0, j] - s * scratch[1, j]
+                    scratch[4, j] = c * scratch[1, j] + s * scratch[0, j]
+
+
+@jit()
+def sphere_evaluate(u, first, last, ratios, factors, beta, mass, total):
+    """Mass and total of each token, from two series of spherical harmonics.
+
+    The mass is f = sum_m Re (x + iy)^m (A_m(z) - i B_m(z)). On the sphere, the gradient of f is beta times the
+    tangential part of the total; away from it f may be what it likes, as only that part of the gradient counts.
+
+    factors : (degree + 1, degree + 2, 6), indexed by m, l: factors of R_lm in A_m, B_m, in the derivatives of
+        A_(m-1), B_(m-1), and in the A_m, B_m of the radial part; zero for l > degree
+    mass, total : (n,) and (n, 3), out
+    """
+    n, degree = u.shape[0], factors.shape[0] - 1
+    scratch = np.empty((20, BLOCK_STRIDE))
+    for start in range(first * CHUNK, min(n, last * CHUNK), BLOCK):
+        width = min(BLOCK, n - start)
+        sphere_block(u, start, width, scratch)
+        scratch[5:] = 0.0
+        for m in range(degree + 1):
+            scratch[9:15] = 0.0
+            for j in range(width):
+                scratch[7, j], scratch[8, j] = 1.0, scratch[2, j]  # R_lm and R_(l+1)m
+            for l in range(m, degree + 1, 2):
+                ratio2, ratio3 = ratios[m, l + 2], ratios[m, l + 3]
+                a0, b0, da0, db0, ra0, rb0 = factors[m, l]
+                a1, b1, da1, db1, ra1, rb1 = factors[m, l + 1]
+                for j in range(width):
+                    p, q, z = scratch[7, j], scratch[8, j], scratch[2, j]
+                    scratch[9, j] += a0 * p + a1 * q
+                    scratch[10, j] += b0 * p + b1 * q
+                    scratch[11, j] += da0 * p + da1 * q
+                    scratch[12, j] += db0 * p + db1 * q
+                    scratch[13, j] += ra0 * p + ra1 * q
+                    scratch[14, j] += rb0 * p + rb1 * q
+                    p = z * q - ratio2 * p
+                    scratch[7, j], scratch[8, j] = p, z * p - ratio3 * q
+            for j in range(width):
+                c, s, c1, s1 = scratch[3, j], scratch[4, j], scratch[5, j], scratch[6, j]  # powers m and m - 1
+                a, b = scratch[9, j], scratch[10, j]
+                scratch[15, j] += c * a + s * b
+                scratch[16, j] += m * (c1 * a + s1 * b)
+                scratch[17, j] += m * (c1 * b - s1 * a)
+                scratch[18, j] += c1 * scratch[11, j] + s1 * scratch[12, j]
+                scratch[19, j] += c * scratch[13, j] + s * scratch[14, j]
+                scratch[3, j] = c * scratch[0, j] - s * scratch[1, j]
+                scratch[4, j] = c * scratch[1, j] + s * scratch[0, j]
+                scratch[5, j], scratch[6, j] = c, s
+        for j in range(width):
+            x, y, z = scratch[0, j], scratch[1, j], scratch[2, j]
+            gx, gy, gz = scratch[16, j] / beta, scratch[17, j] / beta, scratch[18, j] / beta
+            radial = scratch[19, j] - (x * gx + y * gy + z * gz)
+            mass[start + j] = scratch[15, j]
+            total[start + j, 0] = gx + radial * x
+            total[start + j, 1] = gy + radial * y
+            total[start + j, 2] = gz + radial * z
+
+
+@jit()
+def disperse(planes, shift, size, log_top, mass, total, first, last, drift, log_mass):
+    """`finish` for harmonic sums: rows of the drift and the log-mass, from masses and totals of z/size.
+
+    log_top is the logarithm of the weight that the masses count as one.
+    """
+    d = drift.shape[1]
+    for i in range(first, last):
+        log_mass[i] = np.log(mass[i]) + log_top
+        for c in range(d):
+            drift[i, c] = total[i, c] / mass[i] * size + shift[i, c]
+        pull_back(drift[i], planes, i)
 
 
 @jit()
@@ -842,14 +1075,8 @@ def jacobian(state, beta, carry, normalized, log_mass, out):
     """out (n d, n d) = derivative of x -> v(x/|x|) at the clusters state.x. Rotations with carried values are not here."""
     x, planes = state.x, state.planes
     n, d, e = state.whole[SIZE], x.shape[1], state.shift.shape[1]
-    z, back = np.zeros((n, e)), np.empty((2, d))
-    for i in range(n):
-        z[i, :d] = x[i]
-        for p in range(planes.shape[1]):
-            u, v = z[i, 2 * p], z[i, 2 * p + 1]
-            z[i, 2 * p] = planes[i, p, 0] * u - planes[i, p, 1] * v
-            z[i, 2 * p + 1] = planes[i, p, 1] * u + planes[i, p, 0] * v
-        z[i] += state.shift[i]
+    z, back = np.empty((n, e)), np.empty((2, d))
+    features(x[:n], planes[:n], state.shift[:n], z)
     values = z if carry else x
     block_ik, mean, query = np.empty((d, d)), np.empty(d), np.empty((d, d))
     weight = np.empty(n)
@@ -868,13 +1095,15 @@ def jacobian(state, beta, carry, normalized, log_mass, out):
             radial += scale * x[i, c] * mean[c]
         query[:] = 0.0
         for j in range(n):
-            turn_back(z[j], planes[i], back[0])
+            back[0] = z[j, :d]
+            pull_back(back[0], planes, i)
             for r in range(d):
                 value = values[j, r] - (mean[r] if normalized else 0.0)
                 for c in range(d):
                     query[r, c] += scale * weight[j] * value * beta * back[0, c]
         for k in range(n):
-            turn_back(z[i], planes[k], back[1])
+            back[1] = z[i, :d]
+            pull_back(back[1], planes, k)
             for r in range(d):
                 value = values[k, r] - (mean[r] if normalized else 0.0)
                 for c in range(d):
@@ -896,16 +1125,6 @@ def jacobian(state, beta, carry, normalized, log_mass, out):
                     along += block_ik[r, c] * x[k, c]
                 for c in range(d):
                     out[i * d + r, k * d + c] = block_ik[r, c] - along * x[k, c]
-
-
-@jit()
-def turn_back(z, planes, out):
-    """out = A^T z for the rotation of one token."""
-    out[:] = z[: len(out)]
-    for p in range(planes.shape[0]):
-        u, v = out[2 * p], out[2 * p + 1]
-        out[2 * p] = planes[p, 0] * u + planes[p, 1] * v
-        out[2 * p + 1] = planes[p, 0] * v - planes[p, 1] * u
 
 
 @jit()

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numba
 import numpy as np
 
-from . import _check, _kernels
+from . import _check, _harmonics, _kernels
 
 __all__ = ["SelfAttention"]
 
@@ -37,6 +37,13 @@ class SelfAttention(_check.Fixed):
     values : {"features", "tokens"}, optional
         Whether the values carry the auxiliary variable too (the gradient form) or are the bare tokens
         (encodings as they are deployed in queries and keys).
+    method : {"auto", "direct", "harmonic"}, optional
+        How sums over tokens are computed: pair by pair, or in linear cost by harmonics of the circle or the sphere, which
+        needs features of one length in two or three dimensions. By default whichever is faster and accurate to rtol.
+    rtol : float, optional
+        Error of the harmonic sums relative to the pull (which has the size of the features) and to a row's mass, 1e-13 to
+        1e-2. By default sums are direct where it cannot be reached, and where no token moves faster than 10,000 rtol:
+        there they keep the relative accuracy of a slow drift.
 
     Raises
     ------
@@ -60,13 +67,15 @@ class SelfAttention(_check.Fixed):
     True
     """
 
-    def __init__(self, beta, normalization="softmax", auxiliary=None, values="features"):
+    def __init__(self, beta, normalization="softmax", auxiliary=None, values="features", method="auto", rtol=1e-10):
         self.beta = _check.real("beta", beta, 0.0)
         self.normalization = _check.choice("normalization", normalization, ("softmax", "none"))
         self.values = _check.choice("values", values, ("features", "tokens"))
         if auxiliary is not None and (isinstance(auxiliary, type) or not hasattr(auxiliary, "_affine")):
             raise TypeError(f"auxiliary must be AdditivePE, RotaryPE, ConcatPE or None, got {type(auxiliary).__name__}")
         self.auxiliary = auxiliary
+        self.method = _check.choice("method", method, ("auto", "direct", "harmonic"))
+        self.rtol = _check.real("rtol", rtol, 1e-13, 1e-2, strict=False)
         self._made = True
 
     def velocity(self, x):
@@ -91,7 +100,7 @@ class SelfAttention(_check.Fixed):
             For tokens that are no finite real unit rows, or do not fit the auxiliary variable.
         """
         x = _check.unit_rows("x", x)[None]
-        velocity = self._velocity(x, *self._evaluate(x, *self._affine(x)))[0]
+        velocity = self._velocity(x, *self._evaluate(x, *self._affine(x), None))[0]
         if not np.isfinite(velocity).all():
             raise OverflowError(
                 "the unnormalized velocity, or the mass in it, exceeds the floating range: "
@@ -121,7 +130,28 @@ class SelfAttention(_check.Fixed):
         """
         x = _check.unit_rows("x", x)[None]
         step = np.array(np.broadcast_to(_steps(step, x.shape[1]), x.shape[1:2]))
-        return self._layer(x, *self._evaluate(x, *self._affine(x)), step)[0]
+        return self._layer(x, *self._evaluate(x, *self._affine(x), self.rtol), step)[0]
+
+    def method_for(self, x):
+        """How velocity(x) would sum over the tokens.
+
+        Parameters
+        ----------
+        x : array_like, (n, d)
+            Tokens, unit rows.
+
+        Returns
+        -------
+        str
+            "direct" or "harmonic". To know whether harmonic sums reach rtol they are computed.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As for velocity; ValueError if method="harmonic" does not apply.
+        """
+        x = _check.unit_rows("x", x)
+        return self._evaluate_one(x, *self._affine(x[None]), np.zeros(len(x)), None, np.empty_like(x), np.empty(len(x)))
 
     def layers(self, x, step, depth):
         """Layer after layer: x, layer(x, step), layer(layer(x, step), step), ...
@@ -150,11 +180,11 @@ class SelfAttention(_check.Fixed):
         states = np.empty((_check.count("depth", depth) + 1, *x.shape))
         states[0] = x
         a, b = self._affine(x[None])
-        if _threads_for(len(x) ** 2) < 2:
+        if _threads_for(len(x) ** 2) < 2 and not self._may_be_harmonic(len(x), b.shape[1]):
             _kernels.layers(states, a, b, self.beta, self._carry, self.normalization == "softmax", step)
             return states
         for k in range(depth):
-            states[k + 1] = self._layer(states[k : k + 1], *self._evaluate(states[k : k + 1], a, b), step)[0]
+            states[k + 1] = self._layer(states[k : k + 1], *self._evaluate(states[k : k + 1], a, b, self.rtol), step)[0]
         return states
 
     def log_energy(self, x):
@@ -180,7 +210,7 @@ class SelfAttention(_check.Fixed):
         if self.values == "tokens":
             raise ValueError('a model with values="tokens" has no energy: its field is no gradient')
         x = _check.unit_rows("x", x)[None]
-        log_energy = float(self._log_energy(self._evaluate(x, *self._affine(x))[1])[0])
+        log_energy = float(self._log_energy(self._evaluate(x, *self._affine(x), self.rtol)[1])[0])
         if not np.isfinite(log_energy):
             raise OverflowError("even log_energy exceeds the floating range: beta times the squared feature norm does")
         return log_energy
@@ -215,11 +245,13 @@ class SelfAttention(_check.Fixed):
             return np.empty((n, 0, 0)), np.zeros((n, d))
         return self.auxiliary._affine(n, d)
 
-    def _evaluate(self, x, a, b):
+    def _evaluate(self, x, a, b, accuracy):
+        """Drift (s, n, d) and log-mass (s, n) of an ensemble. For `accuracy` see _harmonic."""
         s, n, d = x.shape
         drift, log_mass = np.empty((s, n, d)), np.empty((s, n))
-        if s == 1:
-            self._evaluate_one(x[0], a, b, np.zeros(n), drift[0], log_mass[0])
+        if s == 1 or self._may_be_harmonic(n, b.shape[1]):
+            for member in range(s):
+                self._evaluate_one(x[member], a, b, np.zeros(n), accuracy, drift[member], log_mass[member])
             return drift, log_mass
 
         def members(first, last):
@@ -228,13 +260,18 @@ class SelfAttention(_check.Fixed):
         _share(members, s, _threads_for(s * n * n))
         return drift, log_mass
 
-    def _evaluate_one(self, x, a, b, log_weight, drift, log_mass):
-        (n, d), carry = x.shape, self._carry
-        work = keys, values, offset, sums = _kernels.workspace(n, d, b.shape[1], carry)
+    def _evaluate_one(self, x, a, b, log_weight, accuracy, drift, log_mass):
+        """Drift and log-mass of one member; returns how they were summed."""
+        (n, d), e, carry = x.shape, b.shape[1], self._carry
+        if self._may_be_harmonic(n, e) and self._harmonic(x, a, b, log_weight, accuracy, drift, log_mass):
+            return "harmonic"
+        work = z, keys, values, offset, sums = _kernels.workspace(n, d, e, carry)
         threads = _threads_for(n * n)
         if threads < 2:
-            return _kernels.attend(x, a, b, self.beta, carry, log_weight, work, True, drift, log_mass)
-        half, boost, unit = _kernels.lift(x, a, b, self.beta, carry, log_weight, keys, values, offset)
+            _kernels.attend(x, a, b, self.beta, carry, log_weight, work, True, drift, log_mass)
+            return "direct"
+        _kernels.features(x, a, b, z)
+        half, boost, unit = _kernels.lift(x, z, self.beta, carry, log_weight, keys, values, offset)
 
         def lanes(first, last):
             _kernels.pairs(keys, values, n, d, carry, half, boost, first, last, sums)
@@ -247,6 +284,70 @@ class SelfAttention(_check.Fixed):
 
         _share(lanes, len(sums), threads)
         _share(rows, n, threads)
+        return "direct"
+
+    def _may_be_harmonic(self, n, e):
+        if self.method != "auto":
+            return self.method == "harmonic"
+        return e in (2, 3) and self._carry and _harmonics.pays(e, self.beta, n)
+
+    def _harmonic(self, x, a, b, log_weight, accuracy, drift, log_mass):
+        """Write harmonic sums if they apply, pay and are accurate enough, and say whether they are.
+
+        accuracy : allowed error of a drift, and of a row's mass relative to itself; or None for velocities, whose error
+            may be a tenth of rtol, if some token moves faster than 10,000 rtol
+        """
+        n, e = len(x), b.shape[1]
+        forced = self.method == "harmonic"
+        z = np.empty((n, e))
+        _kernels.features(x, a, b, z)
+        norm2 = np.einsum("ij,ij->i", z, z)
+        size = np.sqrt(norm2.max())
+        beta = self.beta * size**2
+        # Unequal lengths act like an error of the logits.
+        apply = e in (2, 3) and self._carry and beta * (1 - norm2.min() / size**2) <= 0.01 * self.rtol + 4e-16 * beta
+        if forced and not apply:
+            raise ValueError(
+                "method='harmonic' needs values='features', and features of one length on a circle or on a sphere in "
+                "three dimensions: use method='auto'"
+            )
+        if not apply or not (_harmonics.pays(e, beta, n) or (forced and beta <= _harmonics.MOST_BETA)):
+            return self._no_harmonic()
+        weight, z = np.exp(log_weight), z / size
+        everything = weight.sum()
+        # The first choice is right for tokens spread evenly; where some are much lonelier, the second is.
+        allowed = 0.1 * self.rtol if accuracy is None else accuracy
+        tolerance = 0.1 * allowed / size * _harmonics.least(e, beta)
+        for _ in range(2):
+            coefficients, radial, remainder = _harmonics.series(e, beta, tolerance)
+            if not forced and _harmonics.cost(e, len(coefficients), n) > _harmonics.PAIR * n * n:
+                return False
+            mass, total = _harmonic_sums(z, weight, beta, coefficients, radial)
+            lonely = max(mass.min(), 1.0)  # no mass is below the token's own weight
+            if size * _harmonics.bound(e, beta, everything, remainder) <= allowed * min(lonely, mass.min()):
+                if accuracy is None and not forced:
+                    g = total / mass[:, None]
+                    speed2 = np.einsum("ij,ij->i", g, g) - np.einsum("ij,ij->i", g, z) ** 2
+                    if size * np.sqrt(max(0.0, speed2.max())) < 1e4 * self.rtol:
+                        return False
+                threads = _threads_for(100 * n)
+                _share(
+                    lambda first, last: _kernels.disperse(a, b, size, beta, mass, total, first, last, drift, log_mass),
+                    n, threads,
+                )  # fmt: skip
+                return True
+            tolerance = 0.5 * allowed * lonely / (size * everything)
+            if tolerance < _harmonics.EPS:
+                break
+        return self._no_harmonic()
+
+    def _no_harmonic(self):
+        if self.method == "harmonic":
+            raise ValueError(
+                f"method='harmonic' cannot reach the accuracy asked for with these tokens (rtol={self.rtol:g}): "
+                "use method='auto'"
+            )
+        return False
 
     @property
     def _carry(self):
@@ -297,6 +398,38 @@ def _exp_or_overflow(log_energy):
     if not np.isfinite(energy).all():
         raise OverflowError("the energy exceeds the floating range: use log_energy")
     return energy if np.ndim(energy) else float(energy)
+
+
+def _harmonic_sums(u, weight, beta, a, r):
+    """Masses (n,) and totals (n, e) of unit rows u (n, e) in units of e^beta, in chunks: the same bits on any threads."""
+    n, e = u.shape
+    chunks = -(-n // _kernels.CHUNK)
+    threads = _threads_for(100 * n)
+    mass, total = np.empty(n), np.empty((n, e))
+    if e == 2:
+        moments = np.empty((chunks, a.size + 2, 2))
+        _share(lambda first, last: _kernels.circle_moments(u, weight, first, last, moments), chunks, threads)
+        factors = _harmonics.circle_factors(a, r, beta, _fold(moments))
+        _share(lambda first, last: _kernels.circle_evaluate(u, first, last, factors, mass, total), chunks, threads)
+    else:
+        ratios = _harmonics.sphere_ratios(a.size)
+        moments = np.empty((chunks, a.size, a.size + 1, 2))
+        _share(lambda first, last: _kernels.sphere_moments(u, weight, first, last, ratios, moments), chunks, threads)
+        factors = _harmonics.sphere_factors(a, r, _fold(moments))
+        _share(
+            lambda first, last: _kernels.sphere_evaluate(u, first, last, ratios, factors, beta, mass, total),
+            chunks, threads,
+        )  # fmt: skip
+    return mass, total
+
+
+def _fold(rows):
+    """Sum over the first axis, in place, pairwise: an order that depends on the number of rows only."""
+    while len(rows) > 1:
+        half = (len(rows) + 1) // 2
+        rows[: len(rows) - half] += rows[half:]
+        rows = rows[:half]
+    return rows[0]
 
 
 def _threads_for(pairs):

@@ -46,7 +46,7 @@ class Trajectory:
         Logarithm of the energy; None for a model that has no energy (values="tokens").
     method : str
         What was done: the integrators that took steps, how many tokens had met and were carried on as one, and
-        how the sums were computed.
+        whether sums over tokens were harmonic (see SelfAttention); direct ones are not mentioned.
     steps : int
         Number of accepted steps.
     error : float
@@ -157,27 +157,31 @@ def _trajectory(model, x0, t, rtol, atol, threads):
     if rotary:
         turns, planes = planes, np.empty((n, 0, 0))
         begin = np.empty_like(x0)
-        _kernels.rotate(x0, turns, 1.0, begin)
+        _kernels.features(x0, turns, shift, begin)
     state = _start(begin, planes, shift)
     states = np.empty((len(t), n, d))
     if t[0] == 0:
         states[0] = begin
         state.whole[_kernels.REPORTED] = 1
+    sums = set()
     if state.whole[_kernels.REPORTED] < len(t):
-        _run(model, state, t, rtol, atol, states, threads)
+        sums = _run(model, state, t, rtol, atol, states, threads)
     if rotary:
+        back = turns * [1.0, -1.0]
         for x in states:
-            _kernels.rotate(x.copy(), turns, -1.0, x)
+            _kernels.features(x.copy(), back, shift, x)
     if t[0] == 0:
         states[0] = x0
     log_energy = None
     if model.values == "features":
         a, b = model._affine(x0[None])
-        log_energy = np.concatenate([model._log_energy(model._evaluate(x[None], a, b)[1]) for x in states])
+        log_energy = np.concatenate([model._log_energy(model._evaluate(x[None], a, b, model.rtol)[1]) for x in states])
     steps, implicit, left = (int(state.whole[k]) for k in (_kernels.STEPS, _kernels.IMPLICIT, _kernels.SIZE))
     method = "DOP853" + (f", {implicit} of {steps} steps SDIRK4" if implicit else "")
     if left < n:
         method += f", {n} tokens in {left} clusters"
+    if "harmonic" in sums:
+        method += ", harmonic sums" if len(sums) == 1 else ", harmonic and direct sums"
     return Trajectory(t, states, log_energy, method, steps, float(state.real[_kernels.ERROR]))
 
 
@@ -185,16 +189,20 @@ def _run(model, state, t, rtol, atol, states, threads):
     total, d = state.x.shape
     field = model.beta, model._carry, model.normalization == "softmax"
     drift, log_mass = np.empty((total, d)), np.empty(total)
-    status = _kernels.RUNNING
+    status, sums = _kernels.RUNNING, set()
     while status in (_kernels.RUNNING, _kernels.STIFF):
         n = state.whole[_kernels.SIZE]
         if status == _kernels.STIFF and n * d <= MOST_IMPLICIT:
             status = _kernels.implicit(state, *field, t, rtol, atol, IMPLICIT, MOST_STEPS, states)
-        elif not threads or _threads_for(n * n) < 2:
+        elif (not threads or _threads_for(n * n) < 2) and not model._may_be_harmonic(n, state.shift.shape[1]):
+            sums.add("direct")
             status = _kernels.integrate(state, *field, t, rtol, atol, EXPLICIT, MOST_STEPS, MOST_IMPLICIT, states)
         else:
             point, k = state.point[:n], state.k[state.whole[_kernels.STAGE], :n]
-            model._evaluate_one(point, state.planes[:n], state.shift[:n], state.log_weight[:n], drift[:n], log_mass[:n])
+            clusters = state.planes[:n], state.shift[:n], state.log_weight[:n]
+            # What the sums add to the error of the step stays a tenth of its tolerance.
+            accuracy = 0.1 * rtol / max(1.0, state.real[_kernels.H])
+            sums.add(model._evaluate_one(point, *clusters, accuracy, drift[:n], log_mass[:n]))
             _kernels.tangent(point, drift[:n], log_mass[:n], field[2], total, k)
             status = _kernels.advance(state, t, rtol, atol, EXPLICIT, MOST_STEPS, states)
     if status == _kernels.OVERFLOW:
@@ -206,3 +214,4 @@ def _run(model, state, t, rtol, atol, states, threads):
             f"{MOST_STEPS} steps have led to time {state.real[_kernels.TIME]:g} of {t[-1]:g} only: the flow is stiff, and too large for the "
             "implicit method or too rough. Ask for a shorter time, a larger rtol, or layers"
         )
+    return sums
