@@ -15,7 +15,7 @@ ifneq ($(shell $(BIN)/python -c 'print(1)' 2>/dev/null),1)
 .PHONY: $(STAMP)
 endif
 
-.PHONY: help book test execute ledger mutants lab serve clean distclean
+.PHONY: help book test execute ledger mutants lab serve bench clean distclean
 
 help:
 	@echo "make book       build the pages into $(HTML), strictly"
@@ -25,6 +25,7 @@ help:
 	@echo "make execute    run the notebooks in place (FILES=book/NAME.ipynb for some)"
 	@echo "make ledger     rewrite book/claims.md from what the notebooks store"
 	@echo "make mutants    rewrite tests/mutants/killed.json: which wrong model turns which claim red"
+	@echo "make bench      measure mfcore beside its peers and rewrite book/data/performance.json (minutes; an idle machine)"
 	@echo "make clean      remove what was built; make distclean also the environment"
 	@echo "PYTHON=...      the interpreter (3.11 or newer) to make .venv with"
 
@@ -63,6 +64,10 @@ ledger: $(STAMP)
 
 mutants: $(STAMP)
 	$(BIN)/python tests/mutants/run.py
+
+# Peers (the extra "bench") are used where they are installed, and named where they are not.
+bench: $(STAMP)
+	$(BIN)/python tests/bench/bench.py
 
 lab: $(STAMP)
 	$(BIN)/jupyter lab --notebook-dir=book

@@ -7,6 +7,7 @@ from .auxiliary import AdditivePE, ConcatPE, RotaryPE
 from .claims import ClaimError, claim
 from .flow import Trajectory, flow
 from .maximize import Maximizer, maximize
+from .sweep import sweep
 
 __all__ = [
     "AdditivePE",
@@ -24,4 +25,5 @@ __all__ = [
     "maximize",
     "plot",
     "sphere",
+    "sweep",
 ]

@@ -22,7 +22,7 @@ from collections import namedtuple
 
 import numpy as np
 
-from ._jit import EXACT, jit
+from ._jit import EXACT, jit, multiply_add
 
 # Weights are 2^BOOST e^(logit - shift): sums of them stay in range above and keep e^-1058 below, where an
 # unnormalized velocity may still be of size one. (Values beyond 1e100 leave no room for it.)
@@ -65,12 +65,6 @@ def exp(x, boost):
     return power if x > least else 0.0
 
 
-@jit(EXACT)
-def difference(a, b):
-    """a - b, kept apart from b - a: a compiler that merged the two would lose a fused multiply-add."""
-    return a - b
-
-
 @jit()
 def tiles(n):
     """Number of tiles of n tokens."""
@@ -81,10 +75,10 @@ def tiles(n):
 def lanes(n, d):
     """Number of parts into which the pairs of tiles are shared out, by size alone and never by the threads.
 
-    Each lane sums into arrays of its own, added up in a fixed order. A power of two, up to 16, with two pairs of
-    tiles a lane at least and 100 MB for all lanes at most (two where even they take more).
+    Each lane sums into arrays of its own, added up in a fixed order. A power of two, up to 16: with fewer than 384
+    tokens a lane, or beyond 100 MB, those arrays would cost more than the threads save.
     """
-    most = min(tiles(n) * (tiles(n) + 1) // 4, max(2, 100_000_000 // (8 * n * (d + 1))))
+    most = min(n // 384, 100_000_000 // (8 * n * (d + 1)))
     count = 1
     while 2 * count <= min(16, most):
         count *= 2
@@ -184,6 +178,8 @@ def block(here, there, e, from_here, from_there, d, half, boost, diagonal, rows,
     here, there : potential and e coordinates of the features; from_here, from_there : d coordinates of the values;
     weight (4 * STRIDE,) and own (4 * (1 + d),) : scratch; mine, theirs : masses and d sums, added to.
     """
+    w0, w1 = weight[:STRIDE], weight[STRIDE : 2 * STRIDE]
+    w2, w3 = weight[2 * STRIDE : 3 * STRIDE], weight[3 * STRIDE :]
     for first in range(0, rows, 4):
         # Within one tile row i needs the columns from i on. The four rows start at the first of them, so that their own
         # columns are met by all of them, the token itself included: what they add to the columns is taken back.
@@ -196,8 +192,6 @@ def block(here, there, e, from_here, from_there, d, half, boost, diagonal, rows,
         # Where fewer than four are left, the last one stands in for the others, with weight zero.
         i0, i1 = first, min(first + 1, rows - 1)
         i2, i3 = min(first + 2, rows - 1), min(first + 3, rows - 1)
-        w0, w1 = weight[:width], weight[STRIDE : STRIDE + width]
-        w2, w3 = weight[2 * STRIDE : 2 * STRIDE + width], weight[3 * STRIDE : 3 * STRIDE + width]
 
         # Four coordinates and two rows at once: as much as fits into the registers.
         for c in range(0, e - e % 4, 4):
@@ -257,12 +251,13 @@ def block(here, there, e, from_here, from_there, d, half, boost, diagonal, rows,
             v2, v3 = from_here[c * STRIDE + i2], from_here[c * STRIDE + i3]
             s0, s1, s2, s3 = 0.0, 0.0, 0.0, 0.0
             for j in range(width):
-                s0 += w0[j] * (v[j] - v0)
-                s1 += w1[j] * (v[j] - v1)
-                s2 += w2[j] * (v[j] - v2)
-                s3 += w3[j] * (v[j] - v3)
-                back = w0[j] * difference(v0, v[j]) + w1[j] * difference(v1, v[j])
-                sums[j] += back + w2[j] * difference(v2, v[j]) + w3[j] * difference(v3, v[j])
+                d0, d1, d2, d3 = v[j] - v0, v[j] - v1, v[j] - v2, v[j] - v3
+                s0 += w0[j] * d0
+                s1 += w1[j] * d1
+                s2 += w2[j] * d2
+                s3 += w3[j] * d3
+                back = multiply_add(-w1[j], d1, multiply_add(-w0[j], d0, sums[j]))
+                sums[j] = multiply_add(-w3[j], d3, multiply_add(-w2[j], d2, back))
             own[4 * c + 4] += s0
             own[4 * c + 5] += s1
             own[4 * c + 6] += s2
@@ -370,11 +365,12 @@ def finish(x, planes, shift, beta, carry, log_weight, keys, values, offset, sums
                     total[c] += sums[lane, tile, (1 + c) * STRIDE + k]
         if masses:
             log_mass[i] = level + np.log(mass * 2.0**-boost)
+        share = (unit if carry else 1.0) / mass
         for c in range(d):
-            drift[i, c] = total[c] / mass
+            drift[i, c] = total[c] * share
             if carry:
-                drift[i, c] = drift[i, c] * unit + shift[i, c]
-        if carry:
+                drift[i, c] += shift[i, c]
+        if carry and planes.shape[1] > 0:
             pull_back(drift[i], planes, i)
 
 
@@ -720,15 +716,14 @@ def layer(x, drift, log_mass, normalized, step, out):
             weight = np.exp(min(700.0, np.log(weight) + log_mass[i] - np.log(n)))
         # Whichever of the two terms is the larger keeps the factor 1, so that nothing overflows.
         stay, go = (1.0, weight) if weight <= 1.0 else (1.0 / weight, 1.0)
+        norm2 = 0.0
         for c in range(d):
             out[i, c] = stay * x[i, c] + go * (x[i, c] + drift[i, c])
-        length = norm(out[i])
-        if weight == 0.0 or length == 0.0:
-            for c in range(d):
-                out[i, c] = x[i, c]
-        else:
-            for c in range(d):
-                out[i, c] /= length
+            norm2 += out[i, c] * out[i, c]
+        length = np.sqrt(norm2) if 1e-280 < norm2 < 1e280 else norm(out[i])
+        still = weight == 0.0 or length == 0.0
+        for c in range(d):
+            out[i, c] = x[i, c] if still else out[i, c] / length
 
 
 @jit()

@@ -1,5 +1,6 @@
 """Self-attention as a flow and as a layer: velocity, energy and the step x <- N(x + step g)."""
 
+import contextlib
 import os
 from concurrent.futures import ThreadPoolExecutor
 
@@ -283,7 +284,7 @@ class SelfAttention(_check.Fixed):
             )  # fmt: skip
 
         _share(lanes, len(sums), threads)
-        _share(rows, n, threads)
+        _share(rows, n, threads, 1024)
         return "direct"
 
     def _may_be_harmonic(self, n, e):
@@ -333,7 +334,7 @@ class SelfAttention(_check.Fixed):
                 threads = _threads_for(100 * n)
                 _share(
                     lambda first, last: _kernels.disperse(a, b, size, beta, mass, total, first, last, drift, log_mass),
-                    n, threads,
+                    n, threads, 1024,
                 )  # fmt: skip
                 return True
             tolerance = 0.5 * allowed * lonely / (size * everything)
@@ -436,16 +437,29 @@ def _threads_for(pairs):
     return max(1, min(numba.config.NUMBA_NUM_THREADS, pairs // PAIRS_PER_THREAD))
 
 
-def _share(work, count, threads):
-    """work(first, last) over range(count), in equal parts on that many threads."""
-    threads = min(threads, count)
-    if threads > 1:
-        bounds = np.linspace(0, count, threads + 1).astype(int).tolist()
-        try:
-            return list(_pool().map(work, bounds[:-1], bounds[1:]))
-        except RuntimeError:  # the interpreter is shutting down and gives out no more threads
-            pass
-    work(0, count)
+def _share(work, count, threads, least=1):
+    """work(first, last) over range(count), shared out among that many threads, this one included.
+
+    In pieces of `least` or more, several a thread, and each takes the next piece when it has done one: a thread that
+    is slow to wake up holds nobody up.
+    """
+    threads = min(threads, count // least)
+    if threads < 2:
+        return work(0, count)
+    pieces = min(4 * threads, count // least)
+    waiting = iter(range(pieces))  # to take the next is one step of the interpreter, so none is taken twice
+
+    def take():
+        for k in waiting:
+            work(k * count // pieces, (k + 1) * count // pieces)
+
+    helpers = []
+    with contextlib.suppress(RuntimeError):  # the interpreter is shutting down and gives out no more threads
+        helpers += [_pool().submit(take) for _ in range(threads - 1)]
+    take()
+    for helper in helpers:
+        if not helper.cancel():  # it has begun
+            helper.result()
 
 
 _threads = None

@@ -29,7 +29,7 @@ def test_every_line_of_the_lock_is_an_exact_version():
         assert not requirement.url, requirement
 
 
-@pytest.mark.parametrize("group", ["dependencies", "book", "test"])
+@pytest.mark.parametrize("group", ["dependencies", "book", "sweep", "test"])
 def test_the_lock_holds_what_the_project_asks_for(group):
     wanted = PROJECT["dependencies"] if group == "dependencies" else PROJECT["optional-dependencies"][group]
     pins = {}

@@ -69,6 +69,7 @@ def test_order_of_accuracy(kind, normalization, implicit, counts):
     assert slope(sizes, between) == pytest.approx(8.0, abs=1.0)
 
 
+@pytest.mark.compiled
 def test_tolerance_rules_the_error():
     """An adaptive method of order 8 with local error control: the error follows the tolerance."""
     rng = np.random.default_rng(3)
@@ -217,6 +218,7 @@ def test_a_velocity_beyond_the_floating_range():
             mf.flow(mf.SelfAttention(beta, "none"), x, [1.0])
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("beta", [100.0, 300.0, 650.0])
 def test_velocities_near_the_end_of_the_floating_range(beta):
     """The clock of the unnormalized flow runs e^beta times faster; nothing else changes."""
@@ -259,6 +261,7 @@ def arrival(model, x, stop, about):
     return np.exp(brentq(excess, np.log(about) - 0.1, np.log(about) + 0.1, xtol=1e-10))
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("beta, sizes", [(5.0, (1, 1)), (12.0, (3, 3)), (40.0, (20, 20)), (100.0, (2, 2))])
 def test_metastable_clusters_live_as_long_as_the_integral_says(beta, sizes):
     """Up to times of e^100, from clusters that are not yet points at the start."""
@@ -274,6 +277,7 @@ def test_metastable_clusters_live_as_long_as_the_integral_says(beta, sizes):
         assert arrival(mf.SelfAttention(beta), x, stop, expected) == pytest.approx(expected, rel=rtol)
 
 
+@pytest.mark.compiled
 def test_staircase_at_beta_2000():
     """Five tokens merge one after the other; the energy rests between, and each plateau counts the clusters."""
     beta = 2000.0
@@ -290,6 +294,7 @@ def test_staircase_at_beta_2000():
     assert run.method.endswith("5 tokens in 1 clusters") and run.error < 1e-6
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("scale, end", [(0.5, 1e6), (1.5, 1e15), (1e3, 10.0)])
 def test_stiff_flows_reach_their_rest(scale, end):
     """Positions keep tokens apart: nothing merges, and an explicit method would take time times rate steps."""
@@ -300,6 +305,17 @@ def test_stiff_flows_reach_their_rest(scale, end):
     assert np.abs(model.velocity(run.x[1])).max() < 1e-12 * scale
     found = mf.maximize(model, run.x[1])
     assert np.abs(found.x - run.x[1]).max() < 1e-10
+
+
+@pytest.mark.parametrize("times", [[1e5], [50.0, 60.0, 60.1, 1e3, 1e5]])
+def test_a_few_tokens_through_both_methods(times):
+    """Explicit, implicit and explicit again, whatever the report times."""
+    p = np.array([[1.0, 0.0], [0.0, 1.0], [0.0, 1.0]])
+    model = mf.SelfAttention(1.0, auxiliary=mf.AdditivePE(p, 2.0))
+    x = np.array([[0.6, 0.8], [0.8, 0.6], [0.8, -0.6]])
+    run = mf.flow(model, x, times, rtol=1e-6, atol=1e-8)
+    assert "SDIRK4" in run.method and "3 tokens in 2 clusters" in run.method
+    np.testing.assert_allclose(run.x[-1], mf.maximize(model, run.x[-1]).x, rtol=0, atol=1e-7)
 
 
 @pytest.mark.parametrize("kind, values", [("none", "features"), ("additive", "features"), ("concat", "features"),
@@ -323,6 +339,7 @@ def test_the_jacobian_of_the_implicit_method(kind, values, normalization):
     np.testing.assert_allclose(got, expected, rtol=0, atol=1e-8 * np.abs(expected).max())
 
 
+@pytest.mark.compiled
 def test_merged_tokens_move_as_all_of_them_would():
     """Equal tokens are one token of larger weight: the same path, to rounding, as of a system that never merges."""
     rng = np.random.default_rng(6)
@@ -349,6 +366,7 @@ def test_tokens_of_different_positions_never_merge():
     assert np.abs(run.x[0] - run.x[0, 0]).max() < 1e-9  # they meet all the same
 
 
+@pytest.mark.compiled
 def test_ensembles_have_the_bits_of_each_alone():
     rng = np.random.default_rng(7)
     starts = tokens(rng, 60, 3).reshape(6, 10, 3)
@@ -367,7 +385,7 @@ def test_ensembles_have_the_bits_of_each_alone():
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("n", [7, 900])
+@pytest.mark.parametrize("n", [7, pytest.param(900, marks=pytest.mark.compiled)])
 def test_layers_are_layer_after_layer(kind, n):
     rng = np.random.default_rng(9)
     x, aux = tokens(rng, n, 2), auxiliary(kind, rng, n, 2, 0.5)

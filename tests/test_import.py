@@ -54,7 +54,9 @@ print(json.dumps({
     "signatures": sum(len(k.signatures) for k in kernels),
     "compiled": len(compiled.buffer),
     "control": len(control.buffer),
-    "uninvited": [m for m in ("matplotlib", "IPython", "sphinx", "docutils", "mpmath", "pandas") if m in sys.modules],
+    "uninvited": [m for m in ("matplotlib", "IPython", "sphinx", "docutils", "mpmath", "pandas", "xarray", "h5netcdf",
+                              "h5py", "tqdm", "cloudpickle", "threadpoolctl", "dask", "distributed")
+                  if m in sys.modules],
 }))
 """
     environment = {k: v for k, v in os.environ.items() if k != "NUMBA_DISABLE_JIT"}

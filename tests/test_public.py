@@ -30,18 +30,21 @@ def test_names():
             if inspect.isfunction(v) and v.__module__ == module.__name__ and n[0] != "_"
         }
         assert public == set(module.__all__)
-    for name in ("SelfAttention", "AdditivePE", "RotaryPE", "ConcatPE", "flow", "maximize", "claim", "ClaimError"):
+    functions = ("flow", "maximize", "sweep", "claim")
+    for name in ("SelfAttention", "AdditivePE", "RotaryPE", "ConcatPE", "ClaimError", *functions):
         assert name in mf.__all__
 
 
 @pytest.mark.parametrize("call, signature", [
-    (mf.SelfAttention, "(beta, normalization='softmax', auxiliary=None, values='features')"),
+    (mf.SelfAttention, "(beta, normalization='softmax', auxiliary=None, values='features', method='auto', rtol=1e-10)"),
     (mf.SelfAttention.layer, "(self, x, step)"),
+    (mf.SelfAttention.layers, "(self, x, step, depth)"),
     (mf.AdditivePE, "(p, scale=1.0)"),
     (mf.RotaryPE, "(positions, frequencies)"),
     (mf.ConcatPE, "(p, kappa=1.0)"),
     (mf.flow, "(model, x0, t, *, rtol=1e-10, atol=1e-12)"),
     (mf.maximize, "(model, x0, *, tol=1e-13, max_iter=10000)"),
+    (mf.sweep, "(member, grid, *, path, seed, workers=None, client=None)"),
     (mf.sphere.sample, "(n, d, rng)"),
     (mf.sphere.geodesic, "(x, y, s)"),
     (mf.closed_forms.equiangular_rate, "(cosine, n, beta, normalization='softmax')"),
@@ -63,7 +66,7 @@ def imports(path):
 
 def test_compiled_functions_live_in_one_file():
     """numba's cache does not see the edit of a compiled function in another file."""
-    assert imports(PACKAGE / "_kernels.py") == {"numpy", "._jit:EXACT", "._jit:jit"}
+    assert imports(PACKAGE / "_kernels.py") == {"numpy", "collections:namedtuple", "._jit:EXACT", "._jit:jit", "._jit:multiply_add"}
     for path in MODULES:
         if path.name not in ("_kernels.py", "_jit.py"):
             used = {n.id for n in ast.walk(tree(path)) if isinstance(n, ast.Name)}
@@ -104,7 +107,7 @@ def calls():
 
 def test_every_option_is_used_by_somebody():
     used = list(calls())
-    things = [mf.SelfAttention, mf.AdditivePE, mf.ConcatPE, mf.flow, mf.maximize]
+    things = [mf.SelfAttention, mf.AdditivePE, mf.ConcatPE, mf.flow, mf.maximize, mf.sweep]
     things += [getattr(mf.closed_forms, name) for name in mf.closed_forms.__all__]
     for thing in things:
         for place, (name, parameter) in enumerate(inspect.signature(thing).parameters.items()):
@@ -125,6 +128,7 @@ def test_every_public_name_is_used_by_somebody():
 
 
 def test_submodules_are_not_shadowed_by_surprise():
-    """`mf.flow` and `mf.maximize` are the functions; the modules of that name stay importable by path."""
-    assert callable(mf.flow) and callable(mf.maximize)
-    assert sys.modules["mfcore.flow"].flow is mf.flow
+    """`mf.flow`, `mf.maximize` and `mf.sweep` are functions; the modules of that name stay importable by path."""
+    for name in ("flow", "maximize", "sweep"):
+        assert callable(getattr(mf, name))
+        assert getattr(sys.modules[f"mfcore.{name}"], name) is getattr(mf, name)

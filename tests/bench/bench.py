@@ -4,9 +4,10 @@
     python tests/bench/bench.py --only NAME     one part (velocity, trajectories, limits, direct, harmonic, start),
                                                 printed and not written
 
-Each figure is the median of at least 20 runs; the peers take turns, so that a change of the machine's speed meets all
-of them alike, and a ratio is the median of the ratios turn by turn. Peers that are not installed are left out and
-named. `pip install -e ".[bench]"` brings them; PyTorch from the package index needs 5 GB.
+Each figure is the median of at least 20 runs. mfcore and one peer take turns in one process, so that a change of the
+machine's speed meets both alike, and a ratio is the median of the ratios turn by turn. Each peer has a process of its
+own: two that bring their own thread pools slow each other down. Peers that are not installed are left out and named.
+`pip install -e ".[bench]"` brings them; PyTorch from the package index needs 5 GB.
 """
 
 import argparse
@@ -28,22 +29,35 @@ import numpy as np
 import peers
 
 import mfcore as mf
+from mfcore import _harmonics
 
 ROOT = Path(__file__).parents[2]
 OUT = ROOT / "book" / "data" / "performance.json"
 THREADS = 2
 RUNS = 20
+PAUSE = 0.005  # seconds: idle threads of OpenMP stop spinning, and are not yet so far asleep that to wake them takes a tick
 BETA = 2.0
 
 
 def take_turns(runs, least=RUNS):
-    """Seconds of each function, turn by turn: {name: array (turns,)}."""
-    for run in runs.values():
+    """Seconds of each function, turn by turn: {name: array (turns,)}.
+
+    A pause before each turn lets threads that the other keeps waiting go to sleep, and short functions run once
+    untimed before they are timed, so that neither pays for the cache that the other has filled.
+    """
+    short = {}
+    for name, run in runs.items():
         run()
+        start = time.perf_counter()
+        run()
+        short[name] = time.perf_counter() - start < 0.05
     seconds = {name: [] for name in runs}
     gc.disable()
     for _ in range(least):
         for name, run in runs.items():
+            time.sleep(PAUSE)
+            if short[name]:
+                run()
             start = time.perf_counter()
             run()
             seconds[name].append(time.perf_counter() - start)
@@ -67,63 +81,52 @@ def show(line):
     print("  ".join(f"{k} {v:.4g}" if isinstance(v, float) else f"{k} {v}" for k, v in line.items()), flush=True)
 
 
-def prepared(x, names, threads, missing):
-    for name in names:
-        try:
-            yield name, peers.VELOCITY[name](x, BETA, threads)
-        except Exception as fault:  # not installed, or its compiler does not work: named in the page, not fatal
-            missing[name] = type(fault).__name__
-
-
 def velocity(missing):
     """The softmax velocity against n and d."""
+    return each_peer("velocities", missing)
+
+
+def trajectories(missing):
+    """A thousand layers x <- N(x + step g)."""
+    return each_peer("thousand_layers", missing)
+
+
+def each_peer(work, missing):
+    lines = []
+    for name in peers.PEERS:
+        done = subprocess.run([sys.executable, __file__, "--pair", work, name], capture_output=True, text=True)
+        if done.returncode:  # not installed, or its compiler does not work: named in the page, not fatal
+            missing[name] = done.stderr.strip().splitlines()[-1].split(":")[0]
+            continue
+        new = json.loads(done.stdout.splitlines()[-1])
+        for line in new:
+            show(line)
+        lines += new
+    return lines
+
+
+def velocities(name):
+    """One peer beside mfcore; the published loop only where it takes less than seconds."""
     rng = np.random.default_rng(0)
     lines = []
     for d in (3, 16, 64):
         for n in (64, 256, 1024, 4096, 16384):
             x = mf.sphere.sample(n, d, rng)
-            names = list(peers.VELOCITY)
-            if n > 4096:
-                names = ["mfcore", "PyTorch"]
-            elif n > 1024:
-                names.remove("published loop")
-            lines += rows(take_turns(dict(prepared(x, names, THREADS, missing))), d=d, n=n, threads=THREADS)
-    x = mf.sphere.sample(4096, 3, rng)
-    lines += rows(take_turns(dict(prepared(x, ["mfcore", "PyTorch"], 1, missing))), d=3, n=4096, threads=1)
+            if n > peers.MOST.get(name, 4096) or (d > 3 and name == "mfcore, harmonic"):
+                continue
+            for threads in (1, 2) if (d, n) == (3, 4096) else (2,):
+                pair = {"mfcore": peers.mfcore(x, BETA, threads), name: peers.PEERS[name](x, BETA, threads)}
+                lines += rows(take_turns(pair), beside=name, d=d, n=n, threads=threads)
     return lines
 
 
-def trajectories(missing):
-    """A thousand layers x <- N(x + step g)."""
+def thousand_layers(name):
     lines = []
     for n in (32, 256):
-        x0 = mf.sphere.sample(n, 3, np.random.default_rng(1))
-        model = mf.SelfAttention(BETA)
-
-        def by_numpy(x0=x0):
-            x = x0
-            for _ in range(1000):
-                logits = BETA * (x @ x.T)
-                weights = np.exp(logits - logits.max(axis=1, keepdims=True))
-                x = x + 0.01 * (weights @ x) / weights.sum(axis=1, keepdims=True)
-                x /= np.linalg.norm(x, axis=1, keepdims=True)
-
-        runs = {"mfcore": lambda x0=x0: model.layers(x0, 0.01, 1000), "NumPy": by_numpy}
-        try:
-            import torch
-
-            def by_torch(x0=x0):
-                torch.set_num_threads(THREADS)
-                x = torch.from_numpy(x0)[None, None]
-                for _ in range(1000):
-                    x = x + 0.01 * torch.nn.functional.scaled_dot_product_attention(x, x, x, scale=BETA)
-                    x = torch.nn.functional.normalize(x, dim=-1)
-
-            runs["PyTorch"] = by_torch
-        except ImportError as fault:
-            missing["PyTorch"] = type(fault).__name__
-        numba.config.NUMBA_NUM_THREADS = THREADS
-        lines += rows(take_turns(runs), d=3, n=n, layers=1000, threads=THREADS)
+        x = mf.sphere.sample(n, 3, np.random.default_rng(1))
+        if name in peers.LAYERS:
+            pair = {"mfcore": peers.mfcore_layers(x, BETA, THREADS), name: peers.LAYERS[name](x, BETA, THREADS)}
+            lines += rows(take_turns(pair), beside=name, d=3, n=n, layers=1000, threads=THREADS)
     return lines
 
 
@@ -206,7 +209,7 @@ def harmonic(missing):
                 runs = {"mfcore": evaluation(model, x)}
                 if d == 2 and n == 10**6:
                     try:
-                        modes = 2 * len(model._harmonics(beta, 2))
+                        modes = len(_harmonics.series(2, beta, 1e-12 * _harmonics.least(2, beta))[0])
                         runs["finufft"] = peers.circle_by_finufft(x, beta, modes, THREADS)
                     except ImportError as fault:
                         missing["finufft"] = type(fault).__name__
@@ -286,7 +289,13 @@ def versions():
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", choices=PARTS, help="one part, printed and not written")
-    only = parser.parse_args().only
+    parser.add_argument("--pair", nargs=2, help=argparse.SUPPRESS)  # in a process of its own, see each_peer
+    arguments = parser.parse_args()
+    only = arguments.only
+    if arguments.pair:
+        work, name = arguments.pair
+        print(json.dumps({"velocities": velocities, "thousand_layers": thousand_layers}[work](name)))
+        return
     missing = {}
     result = {"date": datetime.date.today().isoformat(), "machine": machine(), "versions": versions()}
     for name, part in PARTS.items():

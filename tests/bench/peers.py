@@ -14,14 +14,20 @@ from mfcore import _jit
 from mfcore._kernels import exp as _exp
 
 
-def mfcore(x, beta, threads):
-    model = mf.SelfAttention(beta)
+def mfcore(x, beta, threads, method="direct"):
+    """Pair by pair, so that like is compared with like."""
+    model = mf.SelfAttention(beta, method=method)
 
     def run():
         numba.config.NUMBA_NUM_THREADS = threads
         return model.velocity(x)
 
     return run
+
+
+def mfcore_harmonic(x, beta, threads):
+    """In linear cost, as the package chooses by itself where it pays."""
+    return mfcore(x, beta, threads, "harmonic")
 
 
 def numpy_plain(x, beta, threads):
@@ -69,11 +75,11 @@ def torch_fused(x, beta, threads):
     """PyTorch's fused attention in float64, and the projection."""
     import torch
 
+    torch.set_num_threads(threads)
     tokens = torch.from_numpy(x)
     batch = tokens[None, None]
 
     def run():
-        torch.set_num_threads(threads)
         g = torch.nn.functional.scaled_dot_product_attention(batch, batch, batch, scale=beta)[0, 0]
         return g - tokens * (tokens * g).sum(dim=1, keepdim=True)
 
@@ -109,15 +115,60 @@ def keops(x, beta, threads):
     return run
 
 
-VELOCITY = {
-    "mfcore": mfcore,
+PEERS = {
+    "PyTorch": torch_fused,
     "NumPy": numpy_plain,
     "NumPy, blocked": numpy_blocked,
-    "published loop": published_loop,
-    "PyTorch": torch_fused,
     "JAX": jax_jit,
     "KeOps": keops,
+    "published loop": published_loop,
+    "mfcore, harmonic": mfcore_harmonic,
 }
+MOST = {"PyTorch": 16384, "mfcore, harmonic": 16384, "published loop": 1024}  # tokens; others 4096
+
+
+# A thousand layers x <- N(x + step g).
+
+
+def mfcore_layers(x, beta, threads):
+    model = mf.SelfAttention(beta, method="direct")
+
+    def run():
+        numba.config.NUMBA_NUM_THREADS = threads
+        return model.layers(x, 0.01, 1000)
+
+    return run
+
+
+def numpy_layers(x0, beta, threads):
+    def run():
+        x = x0
+        for _ in range(1000):
+            logits = beta * (x @ x.T)
+            weights = np.exp(logits - logits.max(axis=1, keepdims=True))
+            x = x + 0.01 * (weights @ x) / weights.sum(axis=1, keepdims=True)
+            x /= np.linalg.norm(x, axis=1, keepdims=True)
+        return x
+
+    return run
+
+
+def torch_layers(x0, beta, threads):
+    import torch
+
+    torch.set_num_threads(threads)
+
+    def run():
+        x = torch.from_numpy(x0)[None, None]
+        for _ in range(1000):
+            x = x + 0.01 * torch.nn.functional.scaled_dot_product_attention(x, x, x, scale=beta)
+            x = torch.nn.functional.normalize(x, dim=-1)
+        return x
+
+    return run
+
+
+LAYERS = {"NumPy": numpy_layers, "PyTorch": torch_layers}
 
 
 def circle_by_finufft(x, beta, modes, threads):
