@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 TESTS = Path(__file__).parent
-CORE = ["kernels", "properties", "inputs", "flow", "harmonics", "maximize", "closed_forms", "sphere", "claims", "plot"]
+CORE = ["kernels", "properties", "inputs", "flow", "harmonics", "maximize", "sweep", "closed_forms", "sphere", "claims", "plot"]
 
 
 def test_lines_of_the_package(tmp_path):

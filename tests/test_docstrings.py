@@ -12,10 +12,11 @@ import mfcore as mf
 CLASSES = [mf.SelfAttention, mf.AdditivePE, mf.RotaryPE, mf.ConcatPE]
 RESULTS = [mf.Trajectory, mf.Maximizer]
 METHODS = [mf.SelfAttention.velocity, mf.SelfAttention.layer, mf.SelfAttention.energy, mf.SelfAttention.log_energy]
-FUNCTIONS = [mf.flow, mf.maximize]
+METHODS += [mf.SelfAttention.layers, mf.SelfAttention.method_for]
+FUNCTIONS = [mf.flow, mf.maximize, mf.sweep]
 FUNCTIONS += [getattr(mf.sphere, name) for name in mf.sphere.__all__]
 FUNCTIONS += [getattr(mf.closed_forms, name) for name in mf.closed_forms.__all__]
-CORE = ["sphere", "auxiliary", "attention", "flow", "maximize", "closed_forms", "claims", "plot"]
+CORE = ["sphere", "auxiliary", "attention", "flow", "maximize", "closed_forms", "claims", "plot", "sweep"]
 
 
 def name_of(thing):
@@ -71,7 +72,7 @@ def test_attributes_are_the_fields(thing):
 
 def test_choices_are_those_of_the_code():
     """A set in braces under Parameters, like {"softmax", "none"}, is what is accepted."""
-    for name in ("normalization", "values"):
+    for name in ("normalization", "values", "method"):
         listed = re.search(name + r" : \{(.*?)\}", sections(mf.SelfAttention)["Parameters"])[1]
         with pytest.raises(ValueError) as caught:
             mf.SelfAttention(1.0, **{name: "nothing"})

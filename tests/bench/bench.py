@@ -1,8 +1,8 @@
 """Measure mfcore beside its peers, in one process and interleaved, and print the table of the performance page.
 
     python tests/bench/bench.py                 all of it, and book/data/performance.json written anew
-    python tests/bench/bench.py --only NAME     one part (velocity, trajectories, limits, direct, harmonic, start),
-                                                printed and not written
+    python tests/bench/bench.py --only NAME     one part (velocity, trajectories, limits, differences, direct,
+                                                harmonic, start), printed and not written
 
 Each figure is the median of at least 20 runs. mfcore and one peer take turns in one process, so that a change of the
 machine's speed meets both alike, and a ratio is the median of the ratios turn by turn. Each peer has a process of its
@@ -15,9 +15,11 @@ import datetime
 import gc
 import hashlib
 import importlib.metadata
+import inspect
 import json
 import os
 import platform
+import re
 import subprocess
 import sys
 import tempfile
@@ -35,28 +37,33 @@ ROOT = Path(__file__).parents[2]
 OUT = ROOT / "book" / "data" / "performance.json"
 THREADS = 2
 RUNS = 20
-PAUSE = 0.005  # seconds: idle threads of OpenMP stop spinning, and are not yet so far asleep that to wake them takes a tick
+SIZES = (64, 256, 1024, 4096, 16384)
+PAUSE = 0.03  # seconds after which idle threads of BLAS and OpenMP have stopped spinning
 BETA = 2.0
 
 
 def take_turns(runs, least=RUNS):
     """Seconds of each function, turn by turn: {name: array (turns,)}.
 
-    A pause before each turn lets threads that the other keeps waiting go to sleep, and short functions run once
-    untimed before they are timed, so that neither pays for the cache that the other has filled.
+    Before each turn a pause lets threads that the other keeps waiting go to sleep (a busy one: this core stays awake);
+    not where both take less than a millisecond, for then to wake them would be all that is measured. And short functions
+    run once untimed, so that neither pays for the cache that the other has filled.
     """
-    short = {}
+    once = {}
     for name, run in runs.items():
         run()
         start = time.perf_counter()
         run()
-        short[name] = time.perf_counter() - start < 0.05
+        once[name] = time.perf_counter() - start
+    rest = PAUSE if max(once.values()) > 1e-3 else 0.0
     seconds = {name: [] for name in runs}
     gc.disable()
     for _ in range(least):
         for name, run in runs.items():
-            time.sleep(PAUSE)
-            if short[name]:
+            pause = time.perf_counter() + rest
+            while time.perf_counter() < pause:
+                pass
+            if once[name] < 0.05:
                 run()
             start = time.perf_counter()
             run()
@@ -110,9 +117,9 @@ def velocities(name):
     rng = np.random.default_rng(0)
     lines = []
     for d in (3, 16, 64):
-        for n in (64, 256, 1024, 4096, 16384):
+        for n in SIZES:
             x = mf.sphere.sample(n, d, rng)
-            if n > peers.MOST.get(name, 4096) or (d > 3 and name == "mfcore, harmonic"):
+            if n > peers.MOST.get(name, 4096) or (d > 3 and name in ("mfcore, harmonic", "published loop")):
                 continue
             for threads in (1, 2) if (d, n) == (3, 4096) else (2,):
                 pair = {"mfcore": peers.mfcore(x, BETA, threads), name: peers.PEERS[name](x, BETA, threads)}
@@ -140,6 +147,34 @@ def limits(missing):
         "multiply-adds only": peers.multiply_adds(n, THREADS),
     }
     return list(rows(take_turns(runs), d=3, n=n, threads=THREADS))
+
+
+def differences(missing):
+    """What differences first cost: the kernel's pass over a pair of tiles, and the same with plain products."""
+    source = inspect.getsource(mf._kernels.block.py_func).replace("@jit()\n", "")
+    plain = re.sub(r"\((\w\[j\]) - (\w+)\) \* \(\1 - \2\)", r"\1 * \2", source)
+    plain = plain.replace("d0, d1, d2, d3 = v[j] - v0, v[j] - v1, v[j] - v2, v[j] - v3", "d0 = d1 = d2 = d3 = v[j]")
+    plain = plain.replace("-w0[j], d0", "w0[j], v0").replace("-w1[j], d1", "w1[j], v1")
+    plain = plain.replace("-w2[j], d2", "w2[j], v2").replace("-w3[j], d3", "w3[j], v3")
+    assert " - v" not in plain and "- a" not in plain
+    space = dict(vars(mf._kernels))
+    exec(plain, space)
+    other = numba.njit(nogil=True, fastmath=mf._jit.FAST, error_model="numpy")(space["block"])
+    tile, stride = mf._kernels.TILE, mf._kernels.STRIDE
+    lines = []
+    for d in (3, 16, 64):
+        e = max(d, 4)
+        keys = 0.1 * np.random.default_rng(6).standard_normal((2, (1 + e) * stride))
+        scratch = np.zeros(4 * stride), np.zeros(4 * (1 + d)), np.zeros((1 + d) * stride), np.zeros((1 + d) * stride)
+
+        def run(kernel, keys=keys, scratch=scratch, d=d, e=e):
+            a, b = keys
+            for _ in range(20):
+                kernel(a, b, e, a[stride:], b[stride:], d, 1.0, 0, False, tile, tile, *scratch)
+
+        pair = {"mfcore": lambda run=run: run(mf._kernels.block), "plain products": lambda run=run: run(other)}
+        lines += rows(take_turns(pair, 100), d=d, threads=1)
+    return lines
 
 
 def slope(lines):
@@ -175,17 +210,20 @@ def digest(x, threads):
 
 
 def memory(method, n, d=3):
-    """Peak memory in MB that one velocity takes beyond its input and output, in a process of its own."""
+    """Peak memory in MB that one velocity takes beyond its input and output, in a process of its own (Linux only)."""
+    if not Path("/proc/self/clear_refs").exists():
+        return None
     code = f"""
-import resource, numpy as np, mfcore as mf
-peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+import numpy as np, mfcore as mf
+peak = lambda: int([x for x in open("/proc/self/status") if x.startswith("VmHWM")][0].split()[1]) / 1000
 x = mf.sphere.sample(4096, {d}, np.random.default_rng(0))
 model = mf.SelfAttention({BETA}, method={method!r})
 model.velocity(x)
 x = mf.sphere.sample({n}, {d}, np.random.default_rng(0))
+open("/proc/self/clear_refs", "w").write("5")  # forget the peak so far
 before = peak()
 model.velocity(x)
-print(max(0.0, peak() - before - 2 * x.nbytes / 1e6))
+print(max(0.0, peak() - before - x.nbytes / 1e6))
 """
     return float(python(code))
 
@@ -261,7 +299,7 @@ print(first, time.perf_counter() - start)
     return lines[:1] + lines[-1:]
 
 
-PARTS = {f.__name__: f for f in (velocity, trajectories, limits, direct, harmonic, start)}
+PARTS = {f.__name__: f for f in (velocity, trajectories, limits, differences, direct, harmonic, start)}
 
 
 def machine():
