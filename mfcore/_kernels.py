@@ -119,7 +119,7 @@ def lift(x, z, beta, carry, log_weight, keys, values, offset):
     x, z : (n, d) unit tokens, (n, e) features
     carry : whether the values are the features (else the tokens)
     log_weight : (n,) logarithms of the sources' weights
-    keys : (tiles, (1 + max(e, 4)) * STRIDE) out: potentials beta (|z_j|^2 - R^2)/2 + log_weight - its maximum, R the
+    keys : (tiles, (1 + e up to a multiple of four) * STRIDE) out: potentials beta (|z_j|^2 - R^2)/2 + log_weight - its maximum, R the
         largest feature norm, then the coordinates of the features, scaled where their size would overflow
     values : (tiles, d * STRIDE) out, the tokens; untouched when they are carried by the keys
     offset : (n,) out, beta (|z_i|^2 + R^2)/2 + the maximum, what the differences-first form leaves out of row i
@@ -175,7 +175,7 @@ def lift(x, z, beta, carry, log_weight, keys, values, offset):
 def block(here, there, e, from_here, from_there, d, half, boost, diagonal, rows, columns, weight, own, mine, theirs):
     """All pairs of two tiles, or of one with itself, four rows at a time: squares, exponentials, sums.
 
-    here, there : potential and e coordinates of the features; from_here, from_there : d coordinates of the values;
+    here, there : potential and e coordinates of the features, a multiple of four; from_here, from_there : d coordinates of the values;
     weight (4 * STRIDE,) and own (4 * (1 + d),) : scratch; mine, theirs : masses and d sums, added to.
     """
     w0, w1 = weight[:STRIDE], weight[STRIDE : 2 * STRIDE]
@@ -194,7 +194,7 @@ def block(here, there, e, from_here, from_there, d, half, boost, diagonal, rows,
         i2, i3 = min(first + 2, rows - 1), min(first + 3, rows - 1)
 
         # Four coordinates and two rows at once: as much as fits into the registers.
-        for c in range(0, e - e % 4, 4):
+        for c in range(0, e, 4):
             x = there[(c + 1) * STRIDE + start : (c + 1) * STRIDE + columns]
             y = there[(c + 2) * STRIDE + start : (c + 2) * STRIDE + columns]
             z = there[(c + 3) * STRIDE + start : (c + 3) * STRIDE + columns]
@@ -213,16 +213,6 @@ def block(here, there, e, from_here, from_there, d, half, boost, diagonal, rows,
                     square_b += (z[j] - bz) * (z[j] - bz) + (u[j] - bu) * (u[j] - bu)
                     a[j] = square_a if c == 0 else a[j] + square_a
                     b[j] = square_b if c == 0 else b[j] + square_b
-        for c in range(e - e % 4, e):
-            x = there[(c + 1) * STRIDE + start : (c + 1) * STRIDE + columns]
-            x0, x1 = here[(c + 1) * STRIDE + i0], here[(c + 1) * STRIDE + i1]
-            x2, x3 = here[(c + 1) * STRIDE + i2], here[(c + 1) * STRIDE + i3]
-            for j in range(width):
-                w0[j] += (x[j] - x0) * (x[j] - x0)
-                w1[j] += (x[j] - x1) * (x[j] - x1)
-                w2[j] += (x[j] - x2) * (x[j] - x2)
-                w3[j] += (x[j] - x3) * (x[j] - x3)
-
         # Four exponentials side by side: one alone would wait for its own chain.
         p0, p1 = here[i0], here[i1] if count > 1 else -np.inf
         p2, p3 = here[i2] if count > 2 else -np.inf, here[i3] if count > 3 else -np.inf
@@ -378,9 +368,9 @@ def finish(x, planes, shift, beta, carry, log_weight, keys, values, offset, sums
 def workspace(n, d, e, carry):
     """Arrays for the features, for `lift` (keys, values, offset) and for the sums of all lanes.
 
-    Four coordinates are squared at once, so fewer are filled up with zeros.
+    Four coordinates are squared at once, so they are filled up with zeros to a multiple of four.
     """
-    keys = np.zeros((tiles(n), (1 + max(e, 4)) * STRIDE))
+    keys = np.zeros((tiles(n), (1 + (e + 3) // 4 * 4) * STRIDE))
     values = np.empty((0 if carry else tiles(n), d * STRIDE))
     return np.empty((n, e)), keys, values, np.empty(n), np.empty((lanes(n, d), tiles(n), (1 + d) * STRIDE))
 
