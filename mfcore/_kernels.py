@@ -76,9 +76,9 @@ def lanes(n, d):
     """Number of parts into which the pairs of tiles are shared out, by size alone and never by the threads.
 
     Each lane sums into arrays of its own, added up in a fixed order. A power of two, up to 16: with fewer than 384
-    tokens a lane, or beyond 100 MB, those arrays would cost more than the threads save.
+    tokens a lane those arrays would cost more than the threads save; and not beyond 100 MB, unless there are but two.
     """
-    most = min(n // 384, 100_000_000 // (8 * n * (d + 1)))
+    most = min(n // 384, max(2, 100_000_000 // (8 * n * (d + 1))))
     count = 1
     while 2 * count <= min(16, most):
         count *= 2

@@ -318,6 +318,37 @@ def test_a_few_tokens_through_both_methods(times):
     np.testing.assert_allclose(run.x[-1], mf.maximize(model, run.x[-1]).x, rtol=0, atol=1e-7)
 
 
+def implicit_from(h, times, most_steps=1000, beta=1.0, normalization="softmax"):
+    """The implicit method from three tokens on a circle, with a first step of size h: its status and its state."""
+    x = np.array([[0.6, 0.8], [0.8, 0.6], [0.8, -0.6]])
+    state = flow._start(x, np.empty((3, 0, 0)), np.zeros((3, 2)))
+    state.real[_kernels.H] = h
+    states, times = np.empty((len(times), 3, 2)), np.array(times)
+    field = beta, True, normalization == "softmax"
+    return _kernels.implicit(state, *field, times, 1e-6, 1e-8, flow.IMPLICIT, most_steps, states), state
+
+
+def test_how_the_implicit_method_ends():
+    """It cuts a first step that is far too long, and hands back a flow that is not stiff, or says what is wrong."""
+    status, state = implicit_from(1e4, [1e5])
+    assert status == _kernels.RUNNING and 0 < state.real[_kernels.H] < 10 and state.whole[_kernels.IMPLICIT] >= 4
+    status, state = implicit_from(1e-2, [2e-2])
+    assert status == _kernels.DONE and state.whole[_kernels.REPORTED] == 1
+    assert implicit_from(1e-2, [1e5], most_steps=1)[0] == _kernels.TOO_MANY
+    assert implicit_from(1e-2, [1.0], beta=2000.0, normalization="none")[0] == _kernels.OVERFLOW
+
+
+def test_tokens_of_one_rotary_position_merge():
+    """Rotations in queries and keys alone are no change of coordinates: only equal positions stay equal."""
+    x = np.array([[0.6, 0.8], [0.6, 0.8], [0.8, 0.6], [0.8, 0.6]])
+    model = mf.SelfAttention(1.0, auxiliary=mf.RotaryPE([0.0, 0.0, 1.0, 2.0], [1.0]), values="tokens")
+    run = mf.flow(model, x, [0.5])
+    assert run.method == "DOP853, 4 tokens in 3 clusters"
+    np.testing.assert_array_equal(run.x[0, 0], run.x[0, 1])
+    other = mf.flow(model, x, [0.1, 0.5])
+    np.testing.assert_allclose(other.x[1], run.x[0], rtol=0, atol=1e-9)
+
+
 @pytest.mark.parametrize("kind, values", [("none", "features"), ("additive", "features"), ("concat", "features"),
                                           ("rotary", "tokens"), ("additive", "tokens")])  # fmt: skip
 @pytest.mark.parametrize("normalization", ["softmax", "none"])

@@ -343,3 +343,8 @@ def test_what_came_out_goes_in_unchanged():
     x = tokens(np.random.default_rng(12), 200, 3)
     y = mf.SelfAttention(2.0).layer(x, 1.0)
     np.testing.assert_array_equal(mf.SelfAttention(2.0).layer(y, 0.0), y)
+
+
+def test_lanes_go_by_size_alone():
+    assert [_kernels.lanes(n, 3) for n in (1, 700, 800, 1600, 5000, 10**5)] == [1, 1, 2, 4, 8, 16]
+    assert _kernels.lanes(10**5, 64) == 2  # 50 MB each
