@@ -58,8 +58,12 @@ def exp(x, boost):
     r2 = r * r
     r4 = r2 * r2
     low = (1.0 + r) + r2 * (0.5 + r * 0.16666666666666669)
-    middle = (0.04166666666662416 + r * 0.008333333333330065) + r2 * (0.0013888888917198419 + r * 0.00019841269863041851)
-    high = (2.480152131972762e-05 + r * 2.7557268478279004e-06) + r2 * (2.762007713646922e-07 + r * 2.51003767988125e-08)
+    middle = (0.04166666666662416 + r * 0.008333333333330065) + r2 * (
+        0.0013888888917198419 + r * 0.00019841269863041851
+    )
+    high = (2.480152131972762e-05 + r * 2.7557268478279004e-06) + r2 * (
+        2.762007713646922e-07 + r * 2.51003767988125e-08
+    )
     p = (low + r4 * middle) + (r4 * r4) * high
     power = np.int64(np.float64(p).view(np.int64) + ((bits + boost) << 52)).view(np.float64)
     return power if x > least else 0.0
@@ -119,8 +123,8 @@ def lift(x, z, beta, carry, log_weight, keys, values, offset):
     x, z : (n, d) unit tokens, (n, e) features
     carry : whether the values are the features (else the tokens)
     log_weight : (n,) logarithms of the sources' weights
-    keys : (tiles, (1 + e up to a multiple of four) * STRIDE) out: potentials beta (|z_j|^2 - R^2)/2 + log_weight - its maximum, R the
-        largest feature norm, then the coordinates of the features, scaled where their size would overflow
+    keys : (tiles, (1 + e up to a multiple of four) * STRIDE) out: potentials beta (|z_j|^2 - R^2)/2 + log_weight - its
+        maximum, R the largest feature norm, then the coordinates of the features, scaled where they would overflow
     values : (tiles, d * STRIDE) out, the tokens; untouched when they are carried by the keys
     offset : (n,) out, beta (|z_i|^2 + R^2)/2 + the maximum, what the differences-first form leaves out of row i
 
@@ -175,8 +179,9 @@ def lift(x, z, beta, carry, log_weight, keys, values, offset):
 def block(here, there, e, from_here, from_there, d, half, boost, diagonal, rows, columns, weight, own, mine, theirs):
     """All pairs of two tiles, or of one with itself, four rows at a time: squares, exponentials, sums.
 
-    here, there : potential and e coordinates of the features, a multiple of four; from_here, from_there : d coordinates of the values;
-    weight (4 * STRIDE,) and own (4 * (1 + d),) : scratch; mine, theirs : masses and d sums, added to.
+    here, there : potential and e coordinates of the features, e a multiple of four; from_here, from_there : d
+    coordinates of the values; weight (4 * STRIDE,) and own (4 * (1 + d),) : scratch; mine, theirs : masses and d sums,
+    added to.
     """
     w0, w1 = weight[:STRIDE], weight[STRIDE : 2 * STRIDE]
     w2, w3 = weight[2 * STRIDE : 3 * STRIDE], weight[3 * STRIDE :]
@@ -327,8 +332,10 @@ def small_row(i, keys, values, n, d, e, carry, log_weight, half, boost, total):
 
 
 @jit(EXACT)  # for the order of the factors that take a logit back to true size
-def finish(x, planes, shift, beta, carry, log_weight, keys, values, offset, sums, half, boost, unit, masses, first, last, drift,
-           log_mass):
+def finish(
+    x, planes, shift, beta, carry, log_weight, keys, values, offset, sums, half, boost, unit, masses, first, last,
+    drift, log_mass,
+):  # fmt: skip
     """From the sums of all lanes to the rows first..last-1 of
 
         drift_i    = A_i^T (sum_j w_ij v_j / sum_j w_ij) - x_i,
@@ -386,8 +393,8 @@ def attend(x, planes, shift, beta, carry, log_weight, work, masses, drift, log_m
     features(x, planes, shift, z)
     half, boost, unit = lift(x, z, beta, carry, log_weight, keys, values, offset)
     pairs(keys, values, n, d, carry, half, boost, 0, len(sums), sums)
-    finish(x, planes, shift, beta, carry, log_weight, keys, values, offset, sums, half, boost, unit, masses, 0, n, drift,
-           log_mass)  # fmt: skip
+    finish(x, planes, shift, beta, carry, log_weight, keys, values, offset, sums, half, boost, unit, masses, 0, n,
+           drift, log_mass)  # fmt: skip
 
 
 @jit()
@@ -676,7 +683,7 @@ def tangent(x, drift, log_mass, normalized, count, out):
         radial = 0.0
         for c in range(d):
             radial += x[i, c] * drift[i, c]
-        # Projected twice: once leaves rounding of the size of the drift along x, beside a velocity that may be much less.
+        # Projected twice: once leaves rounding of the drift's size along x, beside a velocity that may be much less.
         again = 0.0
         for c in range(d):
             out[i, c] = drift[i, c] - x[i, c] * radial
@@ -734,7 +741,8 @@ def layers(states, planes, shift, beta, carry, normalized, step):
 RUNNING, DONE, OVERFLOW, TOO_MANY, STIFF = range(5)
 STABLE = 4.0  # step times spectral radius at most: DOP853 is stable to 6.1, but does not damp there
 PATIENCE = 60  # steps that only stability limits before the flow counts as stiff
-CLOSE = 1e-12  # tokens nearer than this (or than atol) that approach each other are one from then on
+CLOSE = 1e-12  # tokens nearer than this, and than atol, that approach each other are one from then on
+EQUAL = 1e-15  # and nearer than this whatever they do
 
 # Places in State.real and State.whole.
 TIME, LOST, H, RADIUS, ERROR, FACTOR = range(6)
@@ -752,9 +760,9 @@ State = namedtuple(
         "log_weight",  # (n,) logarithms of the clusters' sizes
         "planes",  # (n, d/2, 2) and
         "shift",  # (n, e): the feature map of the clusters
-        "real",  # time, what its last addition lost, step size, spectral radius, summed local errors, growth of the step
-        "whole",  # stage, steps, reports made, whether this step was rejected before, whether it is the last, steps in a
-        # row that stability limits, number of clusters, implicit steps
+        "real",  # time, what its last addition lost, step size, spectral radius, summed errors, growth of the step
+        "whole",  # stage, steps, reports made, whether this step was rejected before, whether it is the last,
+        # steps in a row that stability limits, number of clusters, implicit steps
     ],
 )
 
@@ -797,12 +805,12 @@ def ordered(ranks, order):
 
 @jit()
 def merge(state, atol):
-    """Make one of tokens that have met: same feature map, nearer than CLOSE or atol, and not separating.
+    """Make one of tokens that have met: same feature map, nearer than CLOSE and atol, and not separating.
 
     Equal tokens stay equal, so this is exact up to that distance; it leaves the drift of a cluster with its relative
     accuracy and takes the stiffness of its inner motion out of the system. Returns whether any met.
     """
-    n, near = state.whole[SIZE], min(CLOSE, max(atol, 1e-15))
+    n, near = state.whole[SIZE], min(CLOSE, max(atol, EQUAL))
     d = state.x.shape[1]
     ranks = np.zeros(n)  # along a direction that no grid has; neighbours there are the only candidates
     for i in range(n):
@@ -826,7 +834,8 @@ def merge(state, atol):
                 difference_x = state.x[j, c] - state.x[i, c]
                 apart = max(apart, abs(difference_x))
                 closing += difference_x * (state.k[0, j, c] - state.k[0, i, c])
-            same = target[j] == j and apart <= near and closing <= 0.0
+            # At the distance of rounding its noise alone says whether they part.
+            same = target[j] == j and (apart <= EQUAL or (apart <= near and closing <= 0.0))
             if same:
                 for c in range(state.shift.shape[1]):
                     same = same and state.shift[i, c] == state.shift[j, c]
@@ -1041,13 +1050,13 @@ def velocity(state, beta, carry, normalized, work, masses, drift, log_mass, out)
 
 @jit()
 def integrate(state, beta, carry, normalized, times, rtol, atol, tableau, most_steps, most_implicit, states):
-    """Go on with the explicit method until the status is neither RUNNING nor a stiffness that `implicit` can take over."""
+    """Go on with the explicit method until it ends or meets a stiffness that `implicit` can take over."""
     n, d = state.whole[SIZE], state.x.shape[1]
     work = workspace(n, d, state.shift.shape[1], carry)
     drift, log_mass = np.empty((n, d)), np.empty(n)
     status = RUNNING
     while status == RUNNING or (status == STIFF and state.whole[SIZE] * d > most_implicit):
-        if state.whole[SIZE] < n // 2:
+        if state.whole[SIZE] != n:  # lanes go by the number of clusters, whoever computes
             n = state.whole[SIZE]
             work = workspace(n, d, state.shift.shape[1], carry)
         velocity(state, beta, carry, normalized, work, not normalized, drift, log_mass, state.k[state.whole[STAGE]])
@@ -1057,7 +1066,7 @@ def integrate(state, beta, carry, normalized, times, rtol, atol, tableau, most_s
 
 @jit()
 def jacobian(state, beta, carry, normalized, log_mass, out):
-    """out (n d, n d) = derivative of x -> v(x/|x|) at the clusters state.x. Rotations with carried values are not here."""
+    """out (n d, n d) = derivative of x -> v(x/|x|) at the clusters state.x; not for rotations of carried values."""
     x, planes = state.x, state.planes
     n, d, e = state.whole[SIZE], x.shape[1], state.shift.shape[1]
     z, back = np.empty((n, e)), np.empty((2, d))
@@ -1265,8 +1274,9 @@ def implicit(state, beta, carry, normalized, times, rtol, atol, tableau, most_st
                 return DONE
         if whole[STEPS] >= most_steps:
             return TOO_MANY
-        merge(state, atol)
-        n = whole[SIZE]
+        if merge(state, atol):
+            n = whole[SIZE]
+            work = workspace(n, d, state.shift.shape[1], carry)
         growth = 5.0 if error == 0.0 else min(5.0, max(0.2, 0.9 * error**-0.25))
         real[H] = max(wanted, h * growth) if arrives else h * growth
         calm = calm + 1 if h * largest < 1.0 and not arrives else 0

@@ -55,8 +55,8 @@ class SelfAttention(_check.Fixed):
 
     Notes
     -----
-    With softmax every result is finite for every finite beta and scale of the encoding. Velocities, layers, energies
-    and maximizers have the same bits on any number of threads. The dynamics are those of Geshkovski, Letrouit, Polyanskiy and
+    With softmax every result is finite for every finite beta and scale of the encoding. All results
+    have the same bits on any number of threads. The dynamics are those of Geshkovski, Letrouit, Polyanskiy and
     Rigollet (arXiv 2312.10794): their SA is "softmax", their USA is "none".
 
     Examples
@@ -302,11 +302,13 @@ class SelfAttention(_check.Fixed):
         forced = self.method == "harmonic"
         z = np.empty((n, e))
         _kernels.features(x, a, b, z)
-        norm2 = np.einsum("ij,ij->i", z, z)
-        size = np.sqrt(norm2.max())
-        beta = self.beta * size**2
-        # Unequal lengths act like an error of the logits.
-        apply = e in (2, 3) and self._carry and beta * (1 - norm2.min() / size**2) <= 0.01 * self.rtol + 4e-16 * beta
+        with np.errstate(all="ignore"):  # features of any size may come here, and none has no direction
+            norm2 = np.einsum("ij,ij->i", z, z)
+            size = np.sqrt(norm2.max())
+            beta = self.beta * size**2
+            # Unequal lengths act like an error of the logits.
+            uneven = beta * (1 - norm2.min() / size**2)
+        apply = e in (2, 3) and self._carry and uneven <= 0.01 * self.rtol + 4e-16 * beta and beta > 0
         if forced and not apply:
             raise ValueError(
                 "method='harmonic' needs values='features', and features of one length on a circle or on a sphere in "
@@ -324,8 +326,7 @@ class SelfAttention(_check.Fixed):
             if not forced and _harmonics.cost(e, len(coefficients), n) > _harmonics.PAIR * n * n:
                 return False
             mass, total = _harmonic_sums(z, weight, beta, coefficients, radial)
-            lonely = max(mass.min(), 1.0)  # no mass is below the token's own weight
-            if size * _harmonics.bound(e, beta, everything, remainder) <= allowed * min(lonely, mass.min()):
+            if size * _harmonics.bound(e, beta, everything, remainder) <= allowed * mass.min():
                 if accuracy is None and not forced:
                     g = total / mass[:, None]
                     speed2 = np.einsum("ij,ij->i", g, g) - np.einsum("ij,ij->i", g, z) ** 2
@@ -337,6 +338,7 @@ class SelfAttention(_check.Fixed):
                     n, threads, 1024,
                 )  # fmt: skip
                 return True
+            lonely = max(mass.min(), 1.0)  # no mass is below the token's own weight
             tolerance = 0.5 * allowed * lonely / (size * everything)
             if tolerance < _harmonics.EPS:
                 break
@@ -455,7 +457,8 @@ def _share(work, count, threads, least=1):
 
     helpers = []
     with contextlib.suppress(RuntimeError):  # the interpreter is shutting down and gives out no more threads
-        helpers += [_pool().submit(take) for _ in range(threads - 1)]
+        for _ in range(threads - 1):
+            helpers.append(_pool().submit(take))
     take()
     for helper in helpers:
         if not helper.cancel():  # it has begun

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.integrate import DOP853
 
 from . import _check, _kernels
-from .attention import SelfAttention, _exp_or_overflow, _share, _threads_for
+from .attention import _exp_or_overflow, _require_model, _share, _threads_for
 from .auxiliary import RotaryPE
 
 __all__ = ["Trajectory", "flow"]
@@ -102,7 +102,7 @@ def flow(model, x0, t, *, rtol=1e-10, atol=1e-12):
     -----
     The method is chosen on the way. It begins with the explicit Runge-Kutta method of order 8 of Dormand and Prince,
     with dense output of order 7 (Hairer, Norsett and Wanner, Solving Ordinary Differential Equations I, II.5-6). Tokens
-    that have met, to 1e-12 or atol, and have the same auxiliary variable are one token of larger weight from then on:
+    that have met, to atol and to 1e-12, and have the same auxiliary variable are one token of larger weight from then on:
     the flow keeps equal tokens equal, the system gets smaller, and the drift of a tight cluster, which may be as slow
     as e^-beta, keeps its relative accuracy over times that are as long. Where stability and not accuracy limits
     the step and nothing more can merge, up to 1,000 coordinates are integrated by an L-stable implicit method of order
@@ -114,8 +114,7 @@ def flow(model, x0, t, *, rtol=1e-10, atol=1e-12):
     if not models:
         raise ValueError("model must be a SelfAttention or several, got an empty sequence")
     for each in models:
-        if not isinstance(each, SelfAttention):
-            raise TypeError(f"model must be a SelfAttention, got {type(each).__name__}")
+        _require_model(each)
     x0 = _check.unit_rows("x0", x0, (2, 3))
     t = _check.times("t", t)
     rtol = _check.real("rtol", rtol, 1e-13, 1.0, strict=False)
@@ -193,6 +192,7 @@ def _run(model, state, t, rtol, atol, states, threads):
     while status in (_kernels.RUNNING, _kernels.STIFF):
         n = state.whole[_kernels.SIZE]
         if status == _kernels.STIFF and n * d <= MOST_IMPLICIT:
+            sums.add("direct")
             status = _kernels.implicit(state, *field, t, rtol, atol, IMPLICIT, MOST_STEPS, states)
         elif (not threads or _threads_for(n * n) < 2) and not model._may_be_harmonic(n, state.shift.shape[1]):
             sums.add("direct")
@@ -211,7 +211,7 @@ def _run(model, state, t, rtol, atol, states, threads):
         )
     if status == _kernels.TOO_MANY:
         raise RuntimeError(
-            f"{MOST_STEPS} steps have led to time {state.real[_kernels.TIME]:g} of {t[-1]:g} only: the flow is stiff, and too large for the "
-            "implicit method or too rough. Ask for a shorter time, a larger rtol, or layers"
+            f"{MOST_STEPS} steps have led to time {state.real[_kernels.TIME]:g} of {t[-1]:g} only: the flow is stiff, "
+            "and too large for the implicit method or too rough. Ask for a shorter time, a larger rtol, or layers"
         )
     return sums

@@ -95,7 +95,7 @@ def maximize(model, x0, *, tol=1e-13, max_iter=10_000):
     active = np.arange(starts)
     while len(active):
         now = x[active]
-        drift, log_mass = model._evaluate(now, a, b, 0.1 * tol)
+        drift, log_mass = model._evaluate(now, a, b, min(0.1 * tol, 0.5 * ROUNDING))
         image = model._layer(now, drift, log_mass, step)
         residual[active] = np.linalg.norm(image - now, axis=2).max(axis=1)
         if climbs:

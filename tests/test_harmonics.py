@@ -134,6 +134,30 @@ def test_flow_and_ascent_with_many_tokens():
     np.testing.assert_allclose(fast.layers(x, 0.5, 3), slow.layers(x, 0.5, 3), rtol=0, atol=1e-9)
 
 
+@pytest.mark.compiled
+@pytest.mark.parametrize("d", [2, 3])
+@pytest.mark.parametrize("normalization", ["softmax", "none"])
+def test_clusters_count_by_their_sizes(d, normalization):
+    """Copies merge in the first step, unevenly many of each, and the harmonic sums go on with weights."""
+    rng = np.random.default_rng(5)
+    x = tokens(rng, 1000, d).repeat(rng.integers(1, 5, 1000), axis=0)
+    slow, fast = (mf.SelfAttention(1.0, normalization, method=method) for method in ("direct", "auto"))
+    one, other = mf.flow(slow, x, [0.5]), mf.flow(fast, x, [0.5])
+    assert other.method == f"DOP853, {len(x)} tokens in 1000 clusters, harmonic sums"
+    assert np.abs(one.x - other.x).max() <= 1e-9
+
+
+@pytest.mark.compiled
+@pytest.mark.parametrize("scale", [-1.0, 1e160, 1e-200])
+def test_features_of_no_length_or_any(scale):
+    """Positions that leave nothing of the tokens, or dwarf them: direct sums, and no warning."""
+    x = tokens(np.random.default_rng(6), 1500, 2)
+    model = mf.SelfAttention(1.0, auxiliary=mf.AdditivePE(x if scale == -1.0 else np.ones((1500, 2)), scale))
+    how = model.method_for(x)
+    assert how == ("harmonic" if scale == 1e-200 else "direct")
+    assert np.isfinite(model.velocity(x)).all()
+
+
 def test_what_they_refuse():
     rng = np.random.default_rng(3)
     x = tokens(rng, 20, 4)

@@ -18,7 +18,7 @@ import mfcore as mf
 def digest():
     bits = hashlib.sha256()
     rng = np.random.default_rng(0)
-    for n, d in ((7, 3), (300, 4), (640, 2), (701, 4), (1500, 2)):
+    for n, d in ((7, 3), (300, 4), (640, 2), (701, 4), (1500, 2), (1600, 4)):
         x = mf.sphere.sample(n, d, rng)
         small = rng.standard_normal((n, d)) * np.logspace(-3, 0, n)[:, None]
         kinds = [None, mf.AdditivePE(small, 30.0), mf.ConcatPE(small, 2.0)]
@@ -33,9 +33,15 @@ def digest():
     found = mf.maximize(mf.SelfAttention(1.0), starts, max_iter=12)
     for result in (found.x, found.residual, found.log_energy, found.iterations):
         bits.update(np.ascontiguousarray(result).tobytes())
-    run = mf.flow(mf.SelfAttention(2.0), mf.sphere.sample(700, 2, rng), [0.0, 0.2])
-    bits.update(run.x.tobytes())
-    bits.update(run.log_energy.tobytes())
+    starts = np.array([mf.sphere.sample(1600, 4, rng) for _ in range(2)])
+    bits.update(mf.maximize(mf.SelfAttention(1.0), starts, max_iter=2).x.tobytes())
+    twice = mf.sphere.sample(1000, 4, rng).repeat(2, axis=0)  # which merge, and then need fewer lanes
+    for x in (mf.sphere.sample(700, 2, rng), mf.sphere.sample(700, 2, rng).repeat(2, axis=0), twice):
+        run = mf.flow(mf.SelfAttention(2.0), x, [0.0, 0.2, 1.0])
+        bits.update(run.x.tobytes())
+        bits.update(run.log_energy.tobytes())
+    (member,) = mf.flow([mf.SelfAttention(2.0)], twice, [0.0, 0.2, 1.0])
+    assert (member.x == run.x).all() and member.error == run.error
     return bits.hexdigest()
 """
 
