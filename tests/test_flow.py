@@ -316,9 +316,9 @@ def test_a_few_tokens_through_both_methods(times):
     np.testing.assert_allclose(run.x[-1], mf.maximize(model, run.x[-1]).x, rtol=0, atol=1e-7)
 
 
-def implicit_from(h, times, most_steps=1000, beta=1.0, normalization="softmax"):
+def implicit_from(h, times, most_steps=1000, beta=1.0, normalization="softmax", second=(0.8, 0.6)):
     """The implicit method from three tokens on a circle, with a first step of size h: its status and its state."""
-    x = np.array([[0.6, 0.8], [0.8, 0.6], [0.8, -0.6]])
+    x = np.array([[0.6, 0.8], second, [0.8, -0.6]])
     state = flow._start(x, np.empty((3, 0, 0)), np.zeros((3, 2)))
     state.real[_kernels.H] = h
     states, times = np.empty((len(times), 3, 2)), np.array(times)
@@ -334,6 +334,8 @@ def test_how_the_implicit_method_ends():
     assert status == _kernels.DONE and state.whole[_kernels.REPORTED] == 1
     assert implicit_from(1e-2, [1e5], most_steps=1)[0] == _kernels.TOO_MANY
     assert implicit_from(1e-2, [1.0], beta=2000.0, normalization="none")[0] == _kernels.OVERFLOW
+    status, state = implicit_from(1e-2, [2e-2], second=(0.6, 0.8))
+    assert status == _kernels.DONE and state.whole[_kernels.SIZE] == 2
 
 
 def test_tokens_of_one_rotary_position_merge():
