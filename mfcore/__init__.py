@@ -1,19 +1,24 @@
 """Mean-field transformers: attention dynamics on the sphere and the laws that maximize the attention energy."""
 
-from . import claims, closed_forms, plot, sphere
+from . import claims, closed_forms, masks, plot, sphere
 from ._version import __version__
 from .attention import SelfAttention
-from .auxiliary import AdditivePE, ConcatPE, RotaryPE
+from .auxiliary import AdditivePE, AffineFeature, ConcatPE, Prompt, RotaryPE
 from .claims import ClaimError, claim
 from .flow import Trajectory, flow
 from .maximize import Maximizer, maximize
 from .sweep import sweep
+from .targets import ConvergenceError, Positions, positions_for, prompt_for
 
 __all__ = [
     "AdditivePE",
+    "AffineFeature",
     "ClaimError",
     "ConcatPE",
+    "ConvergenceError",
     "Maximizer",
+    "Positions",
+    "Prompt",
     "RotaryPE",
     "SelfAttention",
     "Trajectory",
@@ -22,8 +27,11 @@ __all__ = [
     "claims",
     "closed_forms",
     "flow",
+    "masks",
     "maximize",
     "plot",
+    "positions_for",
+    "prompt_for",
     "sphere",
     "sweep",
 ]

@@ -6,7 +6,7 @@ dimension of the features.
 
 The sum of the book, for token i with feature z_i and sources j with feature z_j and value v_j, is
 
-    w_ij = exp(beta <z_i, z_j>),      sum_j w_ij v_j.
+    w_ij = exp(beta <z_i, z_j> + mask(i, j)),      sum_j w_ij v_j.
 
 It is computed with *differences first*: -beta |z_i - z_j|^2 / 2 in the exponent and v_j - v_i under
 the sum. The exponent then needs no large number that cancels, and the drift of a token that sits in a
@@ -15,7 +15,8 @@ leaves rounding noise of 1e-16, which drowns the true drift of a metastable stat
 tokens of small feature norm among large ones: their logits are inner products, as in the formula.
 
 The kernel is symmetric and the difference antisymmetric, so one exponential serves both tokens of a
-pair: tokens stand in tiles, and each pair of tiles is visited once.
+pair: tokens stand in tiles, and each pair of tiles is visited once. Prompts stand behind the tokens, as sources
+that are not updated. Under a mask each pair of tiles that sees one another is visited from either side.
 """
 
 from collections import namedtuple
@@ -31,6 +32,22 @@ UNIT = 1e-15  # a norm this near to 1 is 1, so that what came out of the package
 TILE = 256  # tokens handled together: the inner loops are long enough, and at small d a pair stays in the first cache
 STRIDE = TILE + 8  # from one coordinate of a tile to the next; a power of two would make them share cache sets
 SMALL = -100.0  # a token whose own logit is this far below the largest counts as small
+
+Field = namedtuple(
+    "Field",
+    [
+        "beta",
+        "normalized",  # whether a row is divided by its own mass (else by the number of tokens)
+        "carry",  # whether the values are the features (else the tokens)
+        "rigid",  # whether all A_i are orthogonal
+        "blocks",  # (n, d/b, b, b) the diagonal blocks of A_i; (n, 0, 0, 0) where it is the identity
+        "shift",  # (n, e): z_i = A_i x_i + shift_i
+        "mask",  # (4,): how far back and ahead a token sees, how many first tokens in any case, decay with distance
+        "prompts",  # (m, e) features that every token sees and that are not updated
+        "own",  # (n, e) features of which each is seen by one token alone; (0, e) without
+        "log_mass",  # logarithm of the mass of a prompt
+    ],
+)
 
 CHUNK = 4096  # tokens that share a row of moments
 BLOCK = 128  # tokens handled together: a block's scratch stays in the first-level cache
@@ -90,28 +107,33 @@ def lanes(n, d):
 
 
 @jit()
-def features(x, planes, shift, z):
-    """z (n, e) = A x + b, from tokens x (n, d), rotation planes (n, d/2 or 0, 2) and shifts (n, e), e >= d."""
+def features(x, blocks, shift, z):
+    """z (n, e) = A x + b, from tokens x (n, d), blocks of A (n, d/b or 0, b, b) and shifts (n, e), e >= d."""
     n, d = x.shape
+    size = blocks.shape[2]
     for i in range(n):
         for c in range(shift.shape[1]):
             z[i, c] = shift[i, c]
-        if planes.shape[1] == 0:
+        if blocks.shape[1] == 0:
             for c in range(d):
                 z[i, c] += x[i, c]
-        for p in range(planes.shape[1]):
-            u, v = x[i, 2 * p], x[i, 2 * p + 1]
-            z[i, 2 * p] += planes[i, p, 0] * u - planes[i, p, 1] * v
-            z[i, 2 * p + 1] += planes[i, p, 1] * u + planes[i, p, 0] * v
+        for p in range(blocks.shape[1]):
+            for r in range(size):
+                for c in range(size):
+                    z[i, p * size + r] += blocks[i, p, r, c] * x[i, p * size + c]
 
 
 @jit()
-def pull_back(g, planes, i):
-    """A_i^T g for one token, in place: g (d,)."""
-    for p in range(planes.shape[1]):
-        u, v = g[2 * p], g[2 * p + 1]
-        g[2 * p] = planes[i, p, 0] * u + planes[i, p, 1] * v
-        g[2 * p + 1] = planes[i, p, 0] * v - planes[i, p, 1] * u
+def pull_back(g, blocks, i, scratch):
+    """A_i^T g for one token, in place: g and scratch (d,)."""
+    size = blocks.shape[2]
+    for p in range(blocks.shape[1]):
+        for c in range(size):
+            scratch[c] = 0.0
+            for r in range(size):
+                scratch[c] += blocks[i, p, r, c] * g[p * size + r]
+        for c in range(size):
+            g[p * size + c] = scratch[c]
 
 
 @jit(EXACT)  # the order of its products is what keeps them in range
@@ -120,13 +142,13 @@ def lift(x, z, beta, carry, log_weight, keys, values, offset):
 
     Parameters
     ----------
-    x, z : (n, d) unit tokens, (n, e) features
+    x, z : (n, d) unit tokens, (n + m, e) their features and the prompts
     carry : whether the values are the features (else the tokens)
-    log_weight : (n,) logarithms of the sources' weights
+    log_weight : (n + m,) logarithms of the sources' weights
     keys : (tiles, (1 + e up to a multiple of four) * STRIDE) out: potentials beta (|z_j|^2 - R^2)/2 + log_weight - its
         maximum, R the largest feature norm, then the coordinates of the features, scaled where they would overflow
     values : (tiles, d * STRIDE) out, the tokens; untouched when they are carried by the keys
-    offset : (n,) out, beta (|z_i|^2 + R^2)/2 + the maximum, what the differences-first form leaves out of row i
+    offset : (n + m,) out, beta (|z_i|^2 + R^2)/2 + the maximum, what the differences-first form leaves out of row i
 
     Returns
     -------
@@ -134,8 +156,7 @@ def lift(x, z, beta, carry, log_weight, keys, values, offset):
     boost : the power of two that the weights may carry
     unit : what takes the scaled keys back to true size
     """
-    n, d = x.shape
-    e = z.shape[1]
+    d, (n, e) = x.shape[1], z.shape
     largest = 0.0
     for j in range(n):
         tile, k = j // TILE, j % TILE
@@ -147,7 +168,7 @@ def lift(x, z, beta, carry, log_weight, keys, values, offset):
         offset[j] = norm2
         if not carry:
             for c in range(d):
-                values[tile, c * STRIDE + k] = x[j, c]
+                values[tile, c * STRIDE + k] = x[j, c] if j < len(x) else z[j, c]
 
     # Beyond about 1e200 a logit's rounding error alone decides every weight: they are those of a hard
     # maximum. Smaller keys with a finite sharpness give the same weights and cannot overflow.
@@ -176,12 +197,40 @@ def lift(x, z, beta, carry, log_weight, keys, values, offset):
 
 
 @jit()
-def block(here, there, e, from_here, from_there, d, half, boost, diagonal, rows, columns, weight, own, mine, theirs):
+def masked(mask):
+    """Whether the mask hides anything or lets anything fade."""
+    return mask[0] < np.inf or mask[1] < np.inf or mask[3] > 0.0
+
+
+@jit()
+def sees(mask, row, column):
+    """Whether token `row` sees token `column`."""
+    return column < mask[2] or (row - column <= mask[0] and column - row <= mask[1])
+
+
+@jit()
+def hide(weight, row, first, width, n, mask, fade):
+    """Take from the weights of a row what the mask takes, and return their sum; beyond the n tokens are prompts."""
+    total = 0.0
+    for j in range(width):
+        column = first + j
+        if column < n:
+            weight[j] *= fade[abs(row - column)] if sees(mask, row, column) else 0.0
+        total += weight[j]
+    return total
+
+
+@jit()
+def block(
+    here, there, e, from_here, from_there, d, half, boost, diagonal, rows, columns, weight, own, mine, theirs,
+    hides, row, column, n, mask, fade,
+):  # fmt: skip
     """All pairs of two tiles, or of one with itself, four rows at a time: squares, exponentials, sums.
 
     here, there : potential and e coordinates of the features, e a multiple of four; from_here, from_there : d
     coordinates of the values; weight (4 * STRIDE,) and own (4 * (1 + d),) : scratch; mine, theirs : masses and d sums,
-    added to.
+    added to; hides : whether a mask takes from the weights of these n tokens, row and column the first ones: then
+    theirs is of no use.
     """
     w0, w1 = weight[:STRIDE], weight[STRIDE : 2 * STRIDE]
     w2, w3 = weight[2 * STRIDE : 3 * STRIDE], weight[3 * STRIDE :]
@@ -234,6 +283,11 @@ def block(here, there, e, from_here, from_there, d, half, boost, diagonal, rows,
             s2 += e2
             s3 += e3
             masses[j] += (e0 + e1) + (e2 + e3)
+        if hides:
+            s0 = hide(w0, row + i0, column + start, width, n, mask, fade)
+            s1 = hide(w1, row + i1, column + start, width, n, mask, fade)
+            s2 = hide(w2, row + i2, column + start, width, n, mask, fade)
+            s3 = hide(w3, row + i3, column + start, width, n, mask, fade)
         own[0] += s0
         own[1] += s1
         own[2] += s2
@@ -264,44 +318,51 @@ def block(here, there, e, from_here, from_there, d, half, boost, diagonal, rows,
 
 
 @jit()
-def pairs(keys, values, n, d, carry, half, boost, first, last, sums):
+def pairs(n, d, field, half, boost, first, last, work):
     """The sums over all pairs of tiles that belong to the lanes first..last-1.
 
     Pairs of tiles are counted row by row, and each lane has its share of them and its own sums[lane], of shape
     (tiles, (1 + d) * STRIDE): masses and sums.
     """
-    number, e = keys.shape[0], keys.shape[1] // STRIDE - 1
-    every = number * (number + 1) // 2
-    weight, own = np.empty(4 * STRIDE), np.empty(4 * (1 + d))
+    _, _, keys, values, offset, sums, fade = work
+    number, e, mask = keys.shape[0], keys.shape[1] // STRIDE - 1, field.mask
+    hides = masked(mask)
+    every = number * number if hides else number * (number + 1) // 2
+    weight, own, unused = np.empty(4 * STRIDE), np.empty(4 * (1 + d)), np.zeros((1 + d) * STRIDE if hides else 0)
     for lane in range(first, last):
         start, stop = lane * every // len(sums), (lane + 1) * every // len(sums)
         sums[lane] = 0.0
         at = 0
         for here in range(number):
-            for there in range(here, number):
-                if start <= at < stop:
-                    from_here = keys[here, STRIDE:] if carry else values[here]
-                    from_there = keys[there, STRIDE:] if carry else values[there]
-                    rows, columns = min(TILE, n - here * TILE), min(TILE, n - there * TILE)
-                    block(keys[here], keys[there], e, from_here, from_there, d, half, boost, here == there,
-                          rows, columns, weight, own, sums[lane, here], sums[lane, there])  # fmt: skip
+            for there in range(0 if hides else here, number):
+                row, column = here * TILE, there * TILE
+                rows, columns = min(TILE, len(offset) - row), min(TILE, len(offset) - column)
+                near = row - (column + columns - 1) <= mask[0] and column - (row + rows - 1) <= mask[1]
+                if start <= at < stop and (near or column < mask[2] or column + columns > n):
+                    from_here = keys[here, STRIDE:] if field.carry else values[here]
+                    from_there = keys[there, STRIDE:] if field.carry else values[there]
+                    block(keys[here], keys[there], e, from_here, from_there, d, half, boost,
+                          here == there and not hides, rows, columns, weight, own, sums[lane, here],
+                          unused if hides else sums[lane, there], hides, row, column, n, mask, fade)  # fmt: skip
                 at += 1
 
 
 @jit()
-def small_row(i, keys, values, n, d, e, carry, log_weight, half, boost, total):
+def small_row(i, n, field, d, half, boost, work, total):
     """The sum for a token of small feature norm among large ones.
 
     Its logits are small numbers and the distances are not, so differences do not serve: logits are inner products,
     and their maximum is taken tile by tile over the very numbers that are exponentiated. Computed a second time,
     logits of 1e20 would differ by more than the range of exp. Writes the sum and returns its mass and shift.
     """
+    _, log_weight, keys, values, _, _, _ = work
+    e, carry, mask = field.shift.shape[1], field.carry, field.mask
     weight = np.empty(TILE)
     mass, shift = 0.0, -np.inf
     total[:] = 0.0
     own, k = i // TILE, i % TILE
     for tile in range(keys.shape[0]):
-        columns = min(TILE, n - tile * TILE)
+        columns = min(TILE, len(log_weight) - tile * TILE)
         weight[:] = 0.0
         for c in range(1, e + 1):
             here = 2.0 * half * keys[own, c * STRIDE + k]
@@ -309,10 +370,15 @@ def small_row(i, keys, values, n, d, e, carry, log_weight, half, boost, total):
             for j in range(columns):
                 weight[j] += here * z[j]
         for j in range(columns):
-            weight[j] += log_weight[tile * TILE + j]
+            column = tile * TILE + j
+            weight[j] += log_weight[column]
+            if column < n:
+                weight[j] -= mask[3] * abs(i - column) if sees(mask, i, column) else np.inf
         peak = shift
         for j in range(columns):
             peak = max(peak, weight[j])
+        if peak == -np.inf:
+            continue
         fade = exp(shift - peak, 0)
         mass *= fade
         total *= fade
@@ -332,24 +398,24 @@ def small_row(i, keys, values, n, d, e, carry, log_weight, half, boost, total):
 
 
 @jit(EXACT)  # for the order of the factors that take a logit back to true size
-def finish(
-    x, planes, shift, beta, carry, log_weight, keys, values, offset, sums, half, boost, unit, masses, first, last,
-    drift, log_mass,
-):  # fmt: skip
+def finish(x, field, half, boost, unit, masses, first, last, work, drift, log_mass):
     """From the sums of all lanes to the rows first..last-1 of
 
         drift_i    = A_i^T (sum_j w_ij v_j / sum_j w_ij) - x_i,
-        log_mass_i = log sum_j exp(beta <z_i, z_j>),
+        log_mass_i = log sum_j w_ij,
 
-    from which every velocity, layer and energy of the package follows. Where the masses are not asked for, as for
-    the softmax, log_mass is not touched.
+    from which every velocity, layer and energy of the package follows. Features of an A that is not orthogonal may be
+    small beside x: for them the drift is without - x_i. Where the masses are not asked for, as for the softmax,
+    log_mass is not touched.
     """
     n, d = x.shape
-    total = np.empty(d)
+    z, _, keys, _, offset, sums, _ = work
+    beta, carry = field.beta, field.carry
+    total, scratch, prompted = np.empty(d), np.empty(d), len(field.own) > 0
     for i in range(first, last):
         tile, k = i // TILE, i % TILE
         if keys[tile, k] < SMALL:
-            mass, level = small_row(i, keys, values, n, d, shift.shape[1], carry, log_weight, half, boost, total)
+            mass, level = small_row(i, n, field, d, half, boost, work, total)
             if level != 0.0:
                 level *= unit / (2.0 * half) * beta * unit
         else:
@@ -360,50 +426,82 @@ def finish(
                 mass += sums[lane, tile, k]
                 for c in range(d):
                     total[c] += sums[lane, tile, (1 + c) * STRIDE + k]
-        if masses:
-            log_mass[i] = level + np.log(mass * 2.0**-boost)
         share = (unit if carry else 1.0) / mass
         for c in range(d):
             drift[i, c] = total[c] * share
-            if carry:
-                drift[i, c] += shift[i, c]
-        if carry and planes.shape[1] > 0:
-            pull_back(drift[i], planes, i)
+        if masses or prompted:
+            level += np.log(mass * 2.0**-boost)
+        if prompted:
+            logit = 0.0
+            for c in range(z.shape[1]):
+                logit += z[i, c] * field.own[i, c]
+            more = field.log_mass + beta * logit - level
+            if np.isnan(more):  # both beyond the floating range
+                more = 0.0
+            less = np.exp(-abs(more))
+            part = 1.0 / (1.0 + less) if more > 0.0 else less / (1.0 + less)
+            level += max(more, 0.0) + np.log1p(less)
+            for c in range(d):
+                drift[i, c] += part * ((field.own[i, c] - (z[i, c] if carry else x[i, c])) - drift[i, c])
+        if masses:
+            log_mass[i] = level
+        if carry and field.rigid:
+            # A^T z - x = A^T b, and what is small stays accurate.
+            for c in range(d):
+                drift[i, c] += field.shift[i, c]
+            pull_back(drift[i], field.blocks, i, scratch)
+        elif carry:
+            for c in range(d):
+                drift[i, c] += z[i, c]
+            pull_back(drift[i], field.blocks, i, scratch)
 
 
 @jit()
-def workspace(n, d, e, carry):
-    """Arrays for the features, for `lift` (keys, values, offset) and for the sums of all lanes.
+def workspace(n, d, field):
+    """Arrays for the features and weights, for `lift` (keys, values, offset), for the sums of all lanes, and for a mask.
 
     Four coordinates are squared at once, so they are filled up with zeros to a multiple of four.
     """
-    keys = np.zeros((tiles(n), (1 + (e + 3) // 4 * 4) * STRIDE))
-    values = np.empty((0 if carry else tiles(n), d * STRIDE))
-    return np.empty((n, e)), keys, values, np.empty(n), np.empty((lanes(n, d), tiles(n), (1 + d) * STRIDE))
+    e, every = field.shift.shape[1], n + len(field.prompts)
+    keys = np.zeros((tiles(every), (1 + (e + 3) // 4 * 4) * STRIDE))
+    values = np.empty((0 if field.carry else tiles(every), d * STRIDE))
+    fade = np.empty(n if masked(field.mask) else 0)
+    for k in range(len(fade)):
+        fade[k] = np.exp(-field.mask[3] * k)
+    sums = np.empty((lanes(every, d), tiles(every), (1 + d) * STRIDE))
+    return np.empty((every, e)), np.empty(every), keys, values, np.empty(every), sums, fade
 
 
 @jit()
-def attend(x, planes, shift, beta, carry, log_weight, work, masses, drift, log_mass):
+def prepare(x, field, log_weight, work):
+    """Features, weights and keys of tokens and prompts; half, boost and unit as from `lift`."""
+    n = len(x)
+    z, weights, keys, values, offset, _, _ = work
+    features(x, field.blocks, field.shift, z)
+    weights[:n] = log_weight
+    z[n:], weights[n:] = field.prompts, field.log_mass
+    return lift(x, z, field.beta, field.carry, weights, keys, values, offset)
+
+
+@jit()
+def attend(x, field, log_weight, work, masses, drift, log_mass):
     """Drift and log-mass of all tokens of one member, x and drift (n, d), log_mass (n,).
 
     The same sums in the same order as with a thread for each lane: the bits do not depend on their number.
     """
     n, d = x.shape
-    z, keys, values, offset, sums = work
-    features(x, planes, shift, z)
-    half, boost, unit = lift(x, z, beta, carry, log_weight, keys, values, offset)
-    pairs(keys, values, n, d, carry, half, boost, 0, len(sums), sums)
-    finish(x, planes, shift, beta, carry, log_weight, keys, values, offset, sums, half, boost, unit, masses, 0, n,
-           drift, log_mass)  # fmt: skip
+    half, boost, unit = prepare(x, field, log_weight, work)
+    pairs(n, d, field, half, boost, 0, len(work[5]), work)
+    finish(x, field, half, boost, unit, masses, 0, n, work, drift, log_mass)
 
 
 @jit()
-def attend_members(x, planes, shift, beta, carry, first, last, drift, log_mass):
+def attend_members(x, field, first, last, drift, log_mass):
     """`attend` for the members first..last-1 of an ensemble, x and drift (s, n, d), log_mass (s, n)."""
     _, n, d = x.shape
-    work, even = workspace(n, d, shift.shape[1], carry), np.zeros(n)
+    work, even = workspace(n, d, field), np.zeros(n)
     for member in range(first, last):
-        attend(x[member], planes, shift, beta, carry, even, work, True, drift[member], log_mass[member])
+        attend(x[member], field, even, work, True, drift[member], log_mass[member])
 
 
 @jit()
@@ -619,17 +717,18 @@ def sphere_evaluate(u, first, last, ratios, factors, beta, mass, total):
 
 
 @jit()
-def disperse(planes, shift, size, log_top, mass, total, first, last, drift, log_mass):
-    """`finish` for harmonic sums: rows of the drift and the log-mass, from masses and totals of z/size.
+def disperse(blocks, shift, size, log_top, mass, total, first, last, drift, log_mass):
+    """`finish` for harmonic sums, with orthogonal A: rows of the drift and the log-mass, from masses and totals of z/size.
 
     log_top is the logarithm of the weight that the masses count as one.
     """
     d = drift.shape[1]
+    scratch = np.empty(d)
     for i in range(first, last):
         log_mass[i] = np.log(mass[i]) + log_top
         for c in range(d):
             drift[i, c] = total[i, c] / mass[i] * size + shift[i, c]
-        pull_back(drift[i], planes, i)
+        pull_back(drift[i], blocks, i, scratch)
 
 
 @jit()
@@ -703,19 +802,52 @@ def tangent(x, drift, log_mass, normalized, count, out):
 
 
 @jit()
-def layer(x, drift, log_mass, normalized, step, out):
+def after_x(field):
+    """Whether a drift is g - x, and not g itself."""
+    return field.rigid or not field.carry
+
+
+# Where a layer normalizes. With x = r u the flows of tokens before normalization are x' = g or g/|g|, and those on the
+# sphere follow the part of g, or of g/|g|, that is tangent.
+POST, PRE, PERI, NGPT = range(4)
+
+
+@jit()
+def placed(x, drift, log_mass, field, count, placement, out):
+    """The velocity for a placement of layer normalization, from unit rows x; as `tangent`, which it is for POST."""
+    if placement == POST or placement == NGPT:
+        tangent(x, drift, log_mass, field.normalized or placement == NGPT, count, out)
+    if placement != POST:
+        n, d = x.shape
+        g = np.empty(d)
+        for i in range(n):
+            root = 1.0
+            if placement == PRE and not field.normalized:
+                root = np.exp(0.5 * (log_mass[i] - np.log(count)))
+            for c in range(d):
+                g[c] = drift[i, c] + (x[i, c] if after_x(field) else 0.0)
+            length = norm(g)
+            for c in range(d):
+                if placement == PRE:
+                    out[i, c] = root * (root * g[c])
+                else:
+                    out[i, c] = (g[c] if placement == PERI else out[i, c]) / length if length > 0.0 else 0.0
+
+
+@jit()
+def layer(x, drift, log_mass, field, step, out):
     """One layer x <- N(x + step g), shapes (n, d), with step (n,) >= 0, inf allowed; N(0) leaves the token."""
     n, d = x.shape
     for i in range(n):
         weight = step[i]
-        if not normalized and weight > 0.0:
+        if not field.normalized and weight > 0.0:
             # Beyond e^700 the token itself has long been lost in the sum.
             weight = np.exp(min(700.0, np.log(weight) + log_mass[i] - np.log(n)))
         # Whichever of the two terms is the larger keeps the factor 1, so that nothing overflows.
         stay, go = (1.0, weight) if weight <= 1.0 else (1.0 / weight, 1.0)
         norm2 = 0.0
         for c in range(d):
-            out[i, c] = stay * x[i, c] + go * (x[i, c] + drift[i, c])
+            out[i, c] = stay * x[i, c] + go * (drift[i, c] + (x[i, c] if after_x(field) else 0.0))
             norm2 += out[i, c] * out[i, c]
         length = np.sqrt(norm2) if 1e-280 < norm2 < 1e280 else norm(out[i])
         still = weight == 0.0 or length == 0.0
@@ -724,20 +856,21 @@ def layer(x, drift, log_mass, normalized, step, out):
 
 
 @jit()
-def layers(states, planes, shift, beta, carry, normalized, step):
+def layers(states, field, step):
     """Apply layer after layer: states (depth + 1, n, d), of which the first is given."""
     _, n, d = states.shape
-    work, even = workspace(n, d, shift.shape[1], carry), np.zeros(n)
+    work, even = workspace(n, d, field), np.zeros(n)
     drift, log_mass = np.empty((n, d)), np.empty(n)
     for k in range(len(states) - 1):
-        attend(states[k], planes, shift, beta, carry, even, work, not normalized, drift, log_mass)
-        layer(states[k], drift, log_mass, normalized, step, states[k + 1])
+        attend(states[k], field, even, work, not field.normalized, drift, log_mass)
+        layer(states[k], drift, log_mass, field, step, states[k + 1])
 
 
 # Integration in time. What the two integrators share is the state below; `advance` is the explicit one. It asks for
 # one velocity at a time, so that it runs inside compiled code for few tokens, and with threads or another way to sum
 # for many. The field is v(x/|x|): tangent to every sphere around 0, so that the exact solution stays on the unit
-# sphere and a method for the surrounding space leaves it by its own error only.
+# sphere and a method for the surrounding space leaves it by its own error only. Where normalization comes before
+# attention, v is not tangent, and tokens are free to leave the sphere; what is reported is x/|x| again.
 RUNNING, DONE, OVERFLOW, TOO_MANY, STIFF = range(5)
 STABLE = 4.0  # step times spectral radius at most: DOP853 is stable to 6.1, but does not damp there
 PATIENCE = 60  # steps that only stability limits before the flow counts as stiff
@@ -746,7 +879,7 @@ EQUAL = 1e-15  # and nearer than this whatever they do
 
 # Places in State.real and State.whole.
 TIME, LOST, H, RADIUS, ERROR, FACTOR = range(6)
-STAGE, STEPS, REPORTED, REJECTED, LAST, LIMITED, SIZE, IMPLICIT = range(8)
+STAGE, STEPS, REPORTED, REJECTED, LAST, LIMITED, SIZE, IMPLICIT, PLACEMENT, APART = range(10)
 
 State = namedtuple(
     "State",
@@ -758,13 +891,35 @@ State = namedtuple(
         "k",  # (16, n, d) velocities of the stages
         "label",  # (n,) to which row of x a token belongs
         "log_weight",  # (n,) logarithms of the clusters' sizes
-        "planes",  # (n, d/2, 2) and
-        "shift",  # (n, e): the feature map of the clusters
+        "blocks",  # (n, d/b, b, b),
+        "shift",  # (n, e) and
+        "own",  # (n or 0, e): feature map and prompt of the clusters
         "real",  # time, what its last addition lost, step size, spectral radius, summed errors, growth of the step
         "whole",  # stage, steps, reports made, whether this step was rejected before, whether it is the last,
-        # steps in a row that stability limits, number of clusters, implicit steps
+        # steps in a row that stability limits, number of clusters, implicit steps, placement of layer normalization,
+        # whether tokens that meet stay apart, for a mask does not treat them alike
     ],
 )
+
+
+@jit()
+def of_clusters(field, state):
+    """The field of the clusters of tokens."""
+    n = state.whole[SIZE]
+    return Field(
+        field.beta, field.normalized, field.carry, field.rigid, state.blocks[:n], state.shift[:n], field.mask,
+        field.prompts, state.own[:n], field.log_mass,
+    )  # fmt: skip
+
+
+@jit()
+def settle(state, rows):
+    """Put tokens back on the sphere, if that is where they live; rows may be those of the state itself."""
+    n = len(rows)
+    if state.whole[PLACEMENT] == PRE or state.whole[PLACEMENT] == PERI:
+        state.x[:n] = rows
+    else:
+        normalize(rows, state.x[:n])
 
 
 @jit()
@@ -811,7 +966,9 @@ def merge(state, atol):
     accuracy and takes the stiffness of its inner motion out of the system. Returns whether any met.
     """
     n, near = state.whole[SIZE], min(CLOSE, max(atol, EQUAL))
-    d = state.x.shape[1]
+    if state.whole[APART] == 1:
+        return False
+    d, size = state.x.shape[1], state.blocks.shape[2]
     ranks = np.zeros(n)  # along a direction that no grid has; neighbours there are the only candidates
     for i in range(n):
         for c in range(d):
@@ -839,15 +996,19 @@ def merge(state, atol):
             if same:
                 for c in range(state.shift.shape[1]):
                     same = same and state.shift[i, c] == state.shift[j, c]
-                for p in range(state.planes.shape[1]):
-                    same = same and state.planes[i, p, 0] == state.planes[j, p, 0]
-                    same = same and state.planes[i, p, 1] == state.planes[j, p, 1]
+                for p in range(state.blocks.shape[1]):
+                    for r in range(size):
+                        for c in range(size):
+                            same = same and state.blocks[i, p, r, c] == state.blocks[j, p, r, c]
+                if len(state.own) > 0:
+                    for c in range(state.own.shape[1]):
+                        same = same and state.own[i, c] == state.own[j, c]
             if same:
                 target[j] = i
                 met = True
     if not met:
         return False
-    weight, place, size = np.empty(n), np.empty(n, np.int64), 0
+    weight, place, left = np.empty(n), np.empty(n, np.int64), 0
     for i in range(n):
         weight[i] = np.exp(state.log_weight[i])
     for i in range(n):
@@ -860,21 +1021,20 @@ def merge(state, atol):
                 state.k[0, keep, c] += share * (state.k[0, i, c] - state.k[0, keep, c])
     for i in range(n):
         if target[i] == i:
-            place[i] = size
-            state.log_weight[size] = np.log(weight[i])
-            for c in range(d):
-                state.x[size, c] = state.x[i, c]
-                state.k[0, size, c] = state.k[0, i, c]
-            for c in range(state.shift.shape[1]):
-                state.shift[size, c] = state.shift[i, c]
-            for p in range(state.planes.shape[1]):
-                state.planes[size, p, 0] = state.planes[i, p, 0]
-                state.planes[size, p, 1] = state.planes[i, p, 1]
-            size += 1
+            place[i] = left
+            state.log_weight[left] = np.log(weight[i])
+            state.x[left] = state.x[i]
+            state.k[0, left] = state.k[0, i]
+            state.shift[left] = state.shift[i]
+            for p in range(state.blocks.shape[1]):
+                state.blocks[left, p] = state.blocks[i, p]
+            if len(state.own) > 0:
+                state.own[left] = state.own[i]
+            left += 1
     for i in range(len(state.label)):
         state.label[i] = place[target[state.label[i]]]
-    normalize(state.x[:size], state.x[:size])
-    state.whole[SIZE] = size
+    settle(state, state.x[:left])
+    state.whole[SIZE] = left
     return True
 
 
@@ -947,6 +1107,9 @@ def advance(state, times, rtol, atol, tableau, most_steps, states):
         h = real[H]
         fifth, third, largest, gap, change = 0.0, 0.0, 0.0, 0.0, 0.0
         for i in range(n):
+            length2 = 0.0  # points are unit rows, and tokens may be longer
+            for c in range(d):
+                length2 += new[i, c] * new[i, c]
             for c in range(d):
                 by5, by3 = 0.0, 0.0
                 for j in range(13):
@@ -960,7 +1123,7 @@ def advance(state, times, rtol, atol, tableau, most_steps, states):
                 together = np.hypot(by5, 0.1 * by3)
                 if together > 0.0:
                     largest = max(largest, abs(by5) * abs(by5) / together)
-                gap += (point[i, c] - state.before[i, c]) ** 2
+                gap += length2 * (point[i, c] - state.before[i, c]) ** 2
                 change += (h * (k[12, i, c] - k[11, i, c])) ** 2
         size = 0.0
         if fifth > 0.0 or third > 0.0:
@@ -1002,7 +1165,7 @@ def advance(state, times, rtol, atol, tableau, most_steps, states):
         # Go to the end of the step, and find the size of the next.
         h = real[H]
         weighted(x, h, b, k, 12, n, new)
-        normalize(new[:n], x[:n])
+        settle(state, new[:n])
         for i in range(n):
             for c in range(d):
                 k[0, i, c] = k[12, i, c]
@@ -1040,68 +1203,90 @@ def advance(state, times, rtol, atol, tableau, most_steps, states):
 
 
 @jit()
-def velocity(state, beta, carry, normalized, work, masses, drift, log_mass, out):
+def velocity(state, field, work, masses, drift, log_mass, out):
     """The velocity of the clusters at `point`."""
     n = state.whole[SIZE]
-    x, planes, shift = state.point[:n], state.planes[:n], state.shift[:n]
-    attend(x, planes, shift, beta, carry, state.log_weight[:n], work, masses, drift[:n], log_mass[:n])
-    tangent(x, drift[:n], log_mass[:n], normalized, len(state.label), out[:n])
+    x = state.point[:n]
+    attend(x, of_clusters(field, state), state.log_weight[:n], work, masses, drift[:n], log_mass[:n])
+    placed(x, drift[:n], log_mass[:n], field, len(state.label), state.whole[PLACEMENT], out[:n])
 
 
 @jit()
-def integrate(state, beta, carry, normalized, times, rtol, atol, tableau, most_steps, most_implicit, states):
+def integrate(state, field, times, rtol, atol, tableau, most_steps, most_implicit, states):
     """Go on with the explicit method until it ends or meets a stiffness that `implicit` can take over."""
     n, d = state.whole[SIZE], state.x.shape[1]
-    work = workspace(n, d, state.shift.shape[1], carry)
+    work = workspace(n, d, field)
     drift, log_mass = np.empty((n, d)), np.empty(n)
     status = RUNNING
     while status == RUNNING or (status == STIFF and state.whole[SIZE] * d > most_implicit):
         if state.whole[SIZE] != n:  # lanes go by the number of clusters, whoever computes
             n = state.whole[SIZE]
-            work = workspace(n, d, state.shift.shape[1], carry)
-        velocity(state, beta, carry, normalized, work, not normalized, drift, log_mass, state.k[state.whole[STAGE]])
+            work = workspace(n, d, field)
+        velocity(state, field, work, not field.normalized, drift, log_mass, state.k[state.whole[STAGE]])
         status = advance(state, times, rtol, atol, tableau, most_steps, states)
     return status
 
 
 @jit()
-def jacobian(state, beta, carry, normalized, log_mass, out):
-    """out (n d, n d) = derivative of x -> v(x/|x|) at the clusters state.x; not for rotations of carried values."""
-    x, planes = state.x, state.planes
-    n, d, e = state.whole[SIZE], x.shape[1], state.shift.shape[1]
-    z, back = np.empty((n, e)), np.empty((2, d))
-    features(x[:n], planes[:n], state.shift[:n], z)
-    values = z if carry else x
-    block_ik, mean, query = np.empty((d, d)), np.empty(d), np.empty((d, d))
-    weight = np.empty(n)
+def jacobian(x, field, log_weight, count, log_mass, out):
+    """out (n d, n d) = derivative of x -> v(x/|x|) at tokens of these weights, `count` in all."""
+    n, d = x.shape
+    m, e, size = len(field.prompts), field.shift.shape[1], field.blocks.shape[2]
+    turned = field.carry and size > 0
+    z = np.empty((n + m + 1, e))  # the last row is the token's own prompt
+    features(x, field.blocks, field.shift, z)
+    z[n : n + m] = field.prompts
+    hides, mask = masked(field.mask), field.mask
+    back, scratch, mean, value = np.empty(d), np.empty(d), np.empty(d), np.empty((n + m + 1, d))
+    block_ik, query, weight = np.empty((d, d)), np.empty((d, d)), np.empty(n + m + 1)
     for i in range(n):
-        scale = 1.0 if normalized else np.exp(log_mass[i] - np.log(len(state.label)))
+        scale = 1.0 if field.normalized else np.exp(log_mass[i] - np.log(count))
         mean[:] = 0.0
-        for j in range(n):
+        weight[n + m] = 0.0
+        z[n + m] = 0.0
+        if len(field.own) > 0:
+            z[n + m] = field.own[i]
+        for j in range(n + m + 1):
+            if j == n + m and len(field.own) == 0:
+                value[j] = 0.0
+                continue
             logit = 0.0
             for c in range(e):
                 logit += z[i, c] * z[j, c]
-            weight[j] = np.exp(beta * logit + state.log_weight[j] - log_mass[i])
+            logit = field.beta * logit + (log_weight[j] if j < n else field.log_mass) - log_mass[i]
+            if hides and j < n:
+                logit -= mask[3] * abs(i - j) if sees(mask, i, j) else np.inf
+            weight[j] = np.exp(logit)
             for c in range(d):
-                mean[c] += weight[j] * values[j, c]
+                value[j, c] = z[j, c] if field.carry or j >= n else x[j, c]
+            if turned:
+                pull_back(value[j], field.blocks, i, scratch)
+            for c in range(d):
+                mean[c] += weight[j] * value[j, c]
         radial = 0.0
         for c in range(d):
             radial += scale * x[i, c] * mean[c]
         query[:] = 0.0
-        for j in range(n):
-            back[0] = z[j, :d]
-            pull_back(back[0], planes, i)
+        for j in range(n + m + 1):
+            back[:] = z[j, :d]
+            pull_back(back, field.blocks, i, scratch)
             for r in range(d):
-                value = values[j, r] - (mean[r] if normalized else 0.0)
+                relative = value[j, r] - (mean[r] if field.normalized else 0.0)
                 for c in range(d):
-                    query[r, c] += scale * weight[j] * value * beta * back[0, c]
+                    query[r, c] += scale * weight[j] * relative * field.beta * back[c]
         for k in range(n):
-            back[1] = z[i, :d]
-            pull_back(back[1], planes, k)
+            back[:] = z[i, :d]
+            pull_back(back, field.blocks, k, scratch)
             for r in range(d):
-                value = values[k, r] - (mean[r] if normalized else 0.0)
+                relative = value[k, r] - (mean[r] if field.normalized else 0.0)
                 for c in range(d):
-                    block_ik[r, c] = scale * weight[k] * (value * beta * back[1, c] + (1.0 if r == c else 0.0))
+                    moved = 1.0 if r == c else 0.0
+                    if turned:  # A_i^T A_k
+                        moved, p = 0.0, r // size
+                        if c // size == p:
+                            for s in range(size):
+                                moved += field.blocks[i, p, s, r % size] * field.blocks[k, p, s, c % size]
+                    block_ik[r, c] = scale * weight[k] * (relative * field.beta * back[c] + moved)
                     if i == k:
                         block_ik[r, c] += query[r, c]
             # P_i block P_k, with what the projection itself adds on the diagonal.
@@ -1164,7 +1349,7 @@ def solve(matrix, pivots, vector):
 
 
 @jit()
-def implicit(state, beta, carry, normalized, times, rtol, atol, tableau, most_steps, states):
+def implicit(state, field, times, rtol, atol, tableau, most_steps, states):
     """Integrate a stiff flow, until it is done or no longer stiff: the L-stable SDIRK method of order 4 with an
     embedded estimate of order 3 (Hairer, Wanner, Solving Ordinary Differential Equations II, IV.6, table 6.5).
 
@@ -1173,7 +1358,7 @@ def implicit(state, beta, carry, normalized, times, rtol, atol, tableau, most_st
     a, e = tableau
     real, whole, x, k, new = state.real, state.whole, state.x, state.k, state.new
     n, d = whole[SIZE], x.shape[1]
-    work = workspace(n, d, state.shift.shape[1], carry)
+    work = workspace(n, d, field)
     drift, log_mass = np.empty((n, d)), np.empty(n)
     slopes, base, guess = np.empty((5, n, d)), np.empty((n, d)), np.empty((n, d))
     jac, matrix = np.empty((n * d, n * d)), np.empty((n * d, n * d))
@@ -1181,9 +1366,9 @@ def implicit(state, beta, carry, normalized, times, rtol, atol, tableau, most_st
     calm = 0
     while True:
         state.point[:n] = x[:n]
-        velocity(state, beta, carry, normalized, work, True, drift, log_mass, k[0])
+        velocity(state, field, work, True, drift, log_mass, k[0])
         jac_n = jac[: n * d, : n * d]
-        jacobian(state, beta, carry, normalized, log_mass, jac_n)
+        jacobian(x[:n], of_clusters(field, state), state.log_weight[:n], len(state.label), log_mass, jac_n)
         size = n * d
         largest = 0.0
         for i in range(size):
@@ -1215,7 +1400,7 @@ def implicit(state, beta, carry, normalized, times, rtol, atol, tableau, most_st
                 good = False
                 for _ in range(10):
                     normalize(guess[:n], state.point[:n])
-                    velocity(state, beta, carry, normalized, work, not normalized, drift, log_mass, new)
+                    velocity(state, field, work, not field.normalized, drift, log_mass, new)
                     for i in range(n):
                         for c in range(d):
                             residual[i * d + c] = h * a[0, 0] * new[i, c] - (guess[i, c] - base[i, c])
@@ -1276,7 +1461,7 @@ def implicit(state, beta, carry, normalized, times, rtol, atol, tableau, most_st
             return TOO_MANY
         if merge(state, atol):
             n = whole[SIZE]
-            work = workspace(n, d, state.shift.shape[1], carry)
+            work = workspace(n, d, field)
         growth = 5.0 if error == 0.0 else min(5.0, max(0.2, 0.9 * error**-0.25))
         real[H] = max(wanted, h * growth) if arrives else h * growth
         calm = calm + 1 if h * largest < 1.0 and not arrives else 0

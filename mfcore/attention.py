@@ -8,6 +8,8 @@ import numba
 import numpy as np
 
 from . import _check, _harmonics, _kernels
+from .auxiliary import Prompt
+from .masks import Mask
 
 __all__ = ["SelfAttention"]
 
@@ -25,7 +27,8 @@ class SelfAttention(_check.Fixed):
               Z_i = \sum_j w_{ij}\ (\text{softmax}) \quad\text{or}\quad Z_i = n\ (\text{none}).
 
     With ``values="tokens"`` the encoding sits in queries and keys only:
-    :math:`g_i = \sum_j w_{ij} x_j / Z_i`.
+    :math:`g_i = \sum_j w_{ij} x_j / Z_i`. A mask m adds to the logits, :math:`w_{ij} = e^{\beta\langle z_i, z_j\rangle
+    + m(i, j)}`, and the vectors of a prompt are further sources in both sums.
 
     Parameters
     ----------
@@ -33,14 +36,18 @@ class SelfAttention(_check.Fixed):
         Inverse temperature, positive and finite.
     normalization : {"softmax", "none"}, optional
         Whether row i is divided by its own mass or by n.
-    auxiliary : AdditivePE, RotaryPE or ConcatPE, optional
+    auxiliary : AdditivePE, RotaryPE, ConcatPE or AffineFeature, optional
         The feature map; without it :math:`z_i = x_i`.
     values : {"features", "tokens"}, optional
         Whether the values carry the auxiliary variable too (the gradient form) or are the bare tokens
         (encodings as they are deployed in queries and keys).
+    mask : Mask, optional
+        From `mfcore.masks`: which tokens a token sees. With one that is not symmetric the flow is no gradient.
+    prompt : Prompt, optional
+        Sources that are not updated.
     method : {"auto", "direct", "harmonic"}, optional
         How sums over tokens are computed: pair by pair, or in linear cost by harmonics of the circle or the sphere, which
-        needs features of one length in two or three dimensions. By default whichever is faster and accurate to rtol.
+        needs features of one length in two or three dimensions, and neither mask nor prompt. By default whichever is faster and accurate to rtol.
     rtol : float, optional
         Error of the harmonic sums relative to the pull (which has the size of the features) and to a row's mass, 1e-13 to
         1e-2. By default sums are direct where it cannot be reached, and where no token moves faster than 10,000 rtol:
@@ -49,9 +56,10 @@ class SelfAttention(_check.Fixed):
     Raises
     ------
     TypeError
-        If beta is no real number or auxiliary is none of the feature maps.
+        If beta is no real number, or auxiliary, mask or prompt is none of those named.
     ValueError
-        If beta is not positive and finite, or a string is none of those allowed.
+        If beta is not positive and finite, a string is none of those allowed, or sums by harmonics are asked for
+        with a mask or a prompt.
 
     Notes
     -----
@@ -68,14 +76,28 @@ class SelfAttention(_check.Fixed):
     True
     """
 
-    def __init__(self, beta, normalization="softmax", auxiliary=None, values="features", method="auto", rtol=1e-10):
+    def __init__(
+        self, beta, normalization="softmax", auxiliary=None, values="features", mask=None, prompt=None, method="auto",
+        rtol=1e-10,
+    ):  # fmt: skip
         self.beta = _check.real("beta", beta, 0.0)
         self.normalization = _check.choice("normalization", normalization, ("softmax", "none"))
         self.values = _check.choice("values", values, ("features", "tokens"))
         if auxiliary is not None and (isinstance(auxiliary, type) or not hasattr(auxiliary, "_affine")):
-            raise TypeError(f"auxiliary must be AdditivePE, RotaryPE, ConcatPE or None, got {type(auxiliary).__name__}")
+            raise TypeError(
+                "auxiliary must be AdditivePE, RotaryPE, ConcatPE, AffineFeature or None, "
+                f"got {type(auxiliary).__name__}"
+            )
         self.auxiliary = auxiliary
+        if mask is not None and not isinstance(mask, Mask):
+            raise TypeError(f"mask must be made by mfcore.masks or be None, got {type(mask).__name__}")
+        self.mask = mask
+        if prompt is not None and not isinstance(prompt, Prompt):
+            raise TypeError(f"prompt must be a Prompt or None, got {type(prompt).__name__}")
+        self.prompt = prompt
         self.method = _check.choice("method", method, ("auto", "direct", "harmonic"))
+        if self.method == "harmonic" and not (mask is None and prompt is None):
+            raise ValueError("method='harmonic' has neither masks nor prompts: use method='auto'")
         self.rtol = _check.real("rtol", rtol, 1e-13, 1e-2, strict=False)
         self._made = True
 
@@ -101,7 +123,7 @@ class SelfAttention(_check.Fixed):
             For tokens that are no finite real unit rows, or do not fit the auxiliary variable.
         """
         x = _check.unit_rows("x", x)[None]
-        velocity = self._velocity(x, *self._evaluate(x, *self._affine(x), None))[0]
+        velocity = self._velocity(x, *self._evaluate(x, self._field(x), None))[0]
         if not np.isfinite(velocity).all():
             raise OverflowError(
                 "the unnormalized velocity, or the mass in it, exceeds the floating range: "
@@ -131,7 +153,8 @@ class SelfAttention(_check.Fixed):
         """
         x = _check.unit_rows("x", x)[None]
         step = np.array(np.broadcast_to(_steps(step, x.shape[1]), x.shape[1:2]))
-        return self._layer(x, *self._evaluate(x, *self._affine(x), self.rtol), step)[0]
+        field = self._field(x)
+        return self._layer(x, field, *self._evaluate(x, field, self.rtol), step)[0]
 
     def method_for(self, x):
         """How velocity(x) would sum over the tokens.
@@ -152,7 +175,7 @@ class SelfAttention(_check.Fixed):
             As for velocity; ValueError if method="harmonic" does not apply.
         """
         x = _check.unit_rows("x", x)
-        return self._evaluate_one(x, *self._affine(x[None]), np.zeros(len(x)), None, np.empty_like(x), np.empty(len(x)))
+        return self._evaluate_one(x, self._field(x), np.zeros(len(x)), None, np.empty_like(x), np.empty(len(x)))
 
     def layers(self, x, step, depth):
         """Layer after layer: x, layer(x, step), layer(layer(x, step), step), ...
@@ -180,16 +203,20 @@ class SelfAttention(_check.Fixed):
         step = np.array(np.broadcast_to(_steps(step, len(x)), len(x)))
         states = np.empty((_check.count("depth", depth) + 1, *x.shape))
         states[0] = x
-        a, b = self._affine(x[None])
-        if _threads_for(len(x) ** 2) < 2 and not self._may_be_harmonic(len(x), b.shape[1]):
-            _kernels.layers(states, a, b, self.beta, self._carry, self.normalization == "softmax", step)
+        field = self._field(x)
+        if _threads_for(len(x) ** 2) < 2 and not self._may_be_harmonic(len(x), field):
+            _kernels.layers(states, field, step)
             return states
         for k in range(depth):
-            states[k + 1] = self._layer(states[k : k + 1], *self._evaluate(states[k : k + 1], a, b, self.rtol), step)[0]
+            now = states[k : k + 1]
+            states[k + 1] = self._layer(now, field, *self._evaluate(now, field, self.rtol), step)[0]
         return states
 
     def log_energy(self, x):
         r"""Logarithm of the energy, :math:`\log\frac{1}{2\beta n^2}\sum_{ij} e^{\beta\langle z_i,z_j\rangle}`.
+
+        A symmetric mask adds to the logits. A prompt of weight :math:`\lambda` adds :math:`\lambda/\beta` times the mean
+        of :math:`e^{\beta\langle z_i, u\rangle}` over tokens and prompts u that they see.
 
         Parameters
         ----------
@@ -206,18 +233,20 @@ class SelfAttention(_check.Fixed):
         OverflowError
             Where even the logarithm exceeds the floating range.
         TypeError, ValueError
-            As for velocity; ValueError if values="tokens", whose flow is no gradient of an energy.
+            As for velocity; ValueError if values="tokens" or the mask is not symmetric: such a flow is no gradient.
         """
         if self.values == "tokens":
             raise ValueError('a model with values="tokens" has no energy: its field is no gradient')
+        if not self._has_energy:
+            raise ValueError(f"a model with the mask {self.mask!r} has no energy: its field is no gradient")
         x = _check.unit_rows("x", x)[None]
-        log_energy = float(self._log_energy(self._evaluate(x, *self._affine(x), self.rtol)[1])[0])
+        log_energy = float(self._log_energy(x, self._field(x))[0])
         if not np.isfinite(log_energy):
             raise OverflowError("even log_energy exceeds the floating range: beta times the squared feature norm does")
         return log_energy
 
     def energy(self, x):
-        r"""The attention energy :math:`\frac{1}{2\beta n^2}\sum_{ij} e^{\beta\langle z_i,z_j\rangle}`.
+        r"""The attention energy :math:`\frac{1}{2\beta n^2}\sum_{ij} e^{\beta\langle z_i,z_j\rangle}`; see log_energy.
 
         Parameters
         ----------
@@ -240,64 +269,76 @@ class SelfAttention(_check.Fixed):
 
     # The rest works on checked ensembles (s, n, d) and is what flow and maximize build on.
 
-    def _affine(self, x):
-        n, d = x.shape[1:]
+    def _field(self, x):
+        """What the kernels know of the model, for tokens (..., n, d)."""
+        n, d = x.shape[-2:]
         if self.auxiliary is None:
-            return np.empty((n, 0, 0)), np.zeros((n, d))
-        return self.auxiliary._affine(n, d)
+            blocks, shift, rigid = np.empty((n, 0, 0, 0)), np.zeros((n, d)), True
+        else:
+            blocks, shift, rigid = self.auxiliary._affine(n, d)
+        nobody = np.empty((0, shift.shape[1]))
+        prompts, own, log_mass = nobody, nobody, 0.0
+        if self.prompt is not None:
+            prompts, own, log_mass = self.prompt._sources(n, shift.shape[1])
+        rule = np.array([np.inf, np.inf, 0.0, 0.0]) if self.mask is None else self.mask._rule
+        # Views of what the user's objects keep: writeable ones, for the compiled code knows one type of array only.
+        arrays = (np.array(array) for array in (blocks, shift, rule, prompts, own))
+        blocks, shift, rule, prompts, own = arrays
+        return _kernels.Field(
+            self.beta, self.normalization == "softmax", self._carry, rigid, blocks, shift, rule, prompts, own,
+            float(log_mass),
+        )  # fmt: skip
 
-    def _evaluate(self, x, a, b, accuracy):
+    def _evaluate(self, x, field, accuracy):
         """Drift (s, n, d) and log-mass (s, n) of an ensemble. For `accuracy` see _harmonic."""
         s, n, d = x.shape
         drift, log_mass = np.empty((s, n, d)), np.empty((s, n))
-        if s == 1 or self._may_be_harmonic(n, b.shape[1]):
+        if s == 1 or self._may_be_harmonic(n, field):
             for member in range(s):
-                self._evaluate_one(x[member], a, b, np.zeros(n), accuracy, drift[member], log_mass[member])
+                self._evaluate_one(x[member], field, np.zeros(n), accuracy, drift[member], log_mass[member])
             return drift, log_mass
 
         def members(first, last):
-            _kernels.attend_members(x, a, b, self.beta, self._carry, first, last, drift, log_mass)
+            _kernels.attend_members(x, field, first, last, drift, log_mass)
 
         _share(members, s, _threads_for(s * n * n))
         return drift, log_mass
 
-    def _evaluate_one(self, x, a, b, log_weight, accuracy, drift, log_mass):
+    def _evaluate_one(self, x, field, log_weight, accuracy, drift, log_mass):
         """Drift and log-mass of one member; returns how they were summed."""
-        (n, d), e, carry = x.shape, b.shape[1], self._carry
-        if self._may_be_harmonic(n, e) and self._harmonic(x, a, b, log_weight, accuracy, drift, log_mass):
+        n, d = x.shape
+        if self._may_be_harmonic(n, field) and self._harmonic(x, field, log_weight, accuracy, drift, log_mass):
             return "harmonic"
-        work = z, keys, values, offset, sums = _kernels.workspace(n, d, e, carry)
-        threads = _threads_for(n * n)
+        work = _kernels.workspace(n, d, field)
+        threads = _threads_for((n + len(field.prompts)) ** 2)
         if threads < 2:
-            _kernels.attend(x, a, b, self.beta, carry, log_weight, work, True, drift, log_mass)
+            _kernels.attend(x, field, log_weight, work, True, drift, log_mass)
             return "direct"
-        _kernels.features(x, a, b, z)
-        half, boost, unit = _kernels.lift(x, z, self.beta, carry, log_weight, keys, values, offset)
+        half, boost, unit = _kernels.prepare(x, field, log_weight, work)
 
         def lanes(first, last):
-            _kernels.pairs(keys, values, n, d, carry, half, boost, first, last, sums)
+            _kernels.pairs(n, d, field, half, boost, first, last, work)
 
         def rows(first, last):
-            _kernels.finish(
-                x, a, b, self.beta, carry, log_weight, keys, values, offset, sums, half, boost, unit,
-                True, first, last, drift, log_mass,
-            )  # fmt: skip
+            _kernels.finish(x, field, half, boost, unit, True, first, last, work, drift, log_mass)
 
-        _share(lanes, len(sums), threads)
+        _share(lanes, len(work[5]), threads)
         _share(rows, n, threads, 1024)
         return "direct"
 
-    def _may_be_harmonic(self, n, e):
+    def _may_be_harmonic(self, n, field):
         if self.method != "auto":
             return self.method == "harmonic"
-        return e in (2, 3) and self._carry and _harmonics.pays(e, self.beta, n)
+        e, plain = field.shift.shape[1], self.mask is None and self.prompt is None
+        return e in (2, 3) and plain and field.carry and field.rigid and _harmonics.pays(e, self.beta, n)
 
-    def _harmonic(self, x, a, b, log_weight, accuracy, drift, log_mass):
+    def _harmonic(self, x, field, log_weight, accuracy, drift, log_mass):
         """Write harmonic sums if they apply, pay and are accurate enough, and say whether they are.
 
         accuracy : allowed error of a drift, and of a row's mass relative to itself; or None for velocities, whose error
             may be a tenth of rtol, if some token moves faster than 10,000 rtol
         """
+        a, b = field.blocks, field.shift
         n, e = len(x), b.shape[1]
         forced = self.method == "harmonic"
         z = np.empty((n, e))
@@ -308,11 +349,12 @@ class SelfAttention(_check.Fixed):
             beta = self.beta * size**2
             # Unequal lengths act like an error of the logits.
             uneven = beta * (1 - norm2.min() / size**2)
-        apply = e in (2, 3) and self._carry and uneven <= 0.01 * self.rtol + 4e-16 * beta and beta > 0
+        apply = e in (2, 3) and field.carry and field.rigid and beta > 0
+        apply = apply and uneven <= 0.01 * self.rtol + 4e-16 * beta
         if forced and not apply:
             raise ValueError(
                 "method='harmonic' needs values='features', and features of one length on a circle or on a sphere in "
-                "three dimensions: use method='auto'"
+                "three dimensions (with A orthogonal): use method='auto'"
             )
         if not apply or not (_harmonics.pays(e, beta, n) or (forced and beta <= _harmonics.MOST_BETA)):
             return self._no_harmonic()
@@ -365,15 +407,22 @@ class SelfAttention(_check.Fixed):
             )
         return out
 
-    def _layer(self, x, drift, log_mass, step):
+    def _layer(self, x, field, drift, log_mass, step):
         out = np.empty_like(x)
         for member in range(len(x)):
-            _kernels.layer(
-                x[member], drift[member], log_mass[member], self.normalization == "softmax", step, out[member]
-            )
+            _kernels.layer(x[member], drift[member], log_mass[member], field, step, out[member])
         return out
 
-    def _log_energy(self, log_mass):
+    @property
+    def _has_energy(self):
+        return self.values == "features" and (self.mask is None or self.mask.symmetric)
+
+    def _log_energy(self, x, field, log_mass=None, accuracy=None):
+        """Log-energies (s,) of an ensemble; its log-masses (s, n) need not be computed again."""
+        if log_mass is None or self.prompt is not None:
+            # The energy has each pair of tokens twice, and each pair of a token and a prompt twice too.
+            twice = field._replace(log_mass=field.log_mass + np.log(2))
+            log_mass = self._evaluate(x, twice, accuracy or self.rtol)[1]
         n = log_mass.shape[1]
         top = log_mass.max(axis=1)
         with np.errstate(invalid="ignore"):  # inf - inf, where even the logarithm is out of range

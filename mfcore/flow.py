@@ -43,7 +43,7 @@ class Trajectory:
     x : ndarray, (k, n, d)
         The tokens at these times, unit rows.
     log_energy : ndarray, (k,), or None
-        Logarithm of the energy; None for a model that has no energy (values="tokens").
+        Logarithm of the energy; None for a model that has none (values="tokens", or a mask that is not symmetric).
     method : str
         What was done: the integrators that took steps, how many tokens had met and were carried on as one, and
         whether sums over tokens were harmonic (see SelfAttention); direct ones are not mentioned.
@@ -65,12 +65,12 @@ class Trajectory:
     def energy(self):
         """ndarray, (k,): the energy at the report times; OverflowError where only its logarithm is finite."""
         if self.log_energy is None:
-            raise ValueError("this trajectory has no energy: its model has values='tokens'")
+            raise ValueError("this trajectory has no energy: its model's field is no gradient")
         return _exp_or_overflow(self.log_energy)
 
 
-def flow(model, x0, t, *, rtol=1e-10, atol=1e-12):
-    r"""Integrate :math:`\dot x_i = P_{x_i} g_i` from x0 at time 0.
+def flow(model, x0, t, *, rtol=1e-10, atol=1e-12, layer_norm="post"):
+    r"""Integrate :math:`\dot x_i = P_{x_i} g_i` from x0 at time 0, or the flow of another layer normalization.
 
     Parameters
     ----------
@@ -82,6 +82,16 @@ def flow(model, x0, t, *, rtol=1e-10, atol=1e-12):
         Times to report, increasing, the first at least 0.
     rtol, atol : float, optional
         Relative (1e-13 to 1) and absolute (positive) tolerance of the local error of a step.
+    layer_norm : {"post", "pre", "mix", "peri", "ngpt", "depth"} or ("mix", float), optional
+        Where layers normalize. With tokens :math:`r_i x_i` of length r_i, at first 1, the flow is
+        :math:`\dot x_i = P_{x_i} g_i / s_i` with
+
+        * post: :math:`s = 1`;
+        * pre: :math:`s = r`, :math:`\dot r = \langle x, g\rangle`;
+        * mix: post until a time (by default a quarter of the last one asked for), pre from then on;
+        * peri: :math:`s = r |g|`, :math:`\dot r = \langle x, g\rangle / |g|`;
+        * ngpt: :math:`s = |g|`;
+        * depth: :math:`s = \sqrt{t + 1}`.
 
     Returns
     -------
@@ -108,7 +118,10 @@ def flow(model, x0, t, *, rtol=1e-10, atol=1e-12):
     the step and nothing more can merge, up to 1,000 coordinates are integrated by an L-stable implicit method of order
     4 (volume II, IV.6) until the step is small again. The field is v(x/|x|) in the surrounding space. It is tangent to
     every sphere around 0, so a step leaves the sphere by its own error only and needs no exponential map. A rotary
-    encoding in the values too is a change of coordinates, and is integrated as the plain flow that it is.
+    encoding in the values too is a change of coordinates, and is integrated as the plain flow that it is. Pre and peri
+    are integrated before normalization, as :math:`\dot y = g` and :math:`\dot y = g/|g|`, and only post ever by the
+    implicit method; depth is post at the time :math:`2\sqrt{t+1}-2`. The placements are those of Karagodin et al.,
+    Normalization in Attention Dynamics, arXiv 2510.22026.
     """
     models = list(model) if isinstance(model, (list, tuple)) else [model]
     if not models:
@@ -119,8 +132,9 @@ def flow(model, x0, t, *, rtol=1e-10, atol=1e-12):
     t = _check.times("t", t)
     rtol = _check.real("rtol", rtol, 1e-13, 1.0, strict=False)
     atol = _check.real("atol", atol, 0.0)
+    parts = _parts(layer_norm, t)
     if x0.ndim == 2 and not isinstance(model, (list, tuple)):
-        return _trajectory(model, x0, t, rtol, atol, threads=True)
+        return _trajectory(model, x0, t, parts, rtol, atol, threads=True)
     starts = x0 if x0.ndim == 3 else x0[None]
     if len(models) > 1 and len(starts) > 1 and len(models) != len(starts):
         raise ValueError(f"model and x0 must be one or equally many, got {len(models)} models and {len(starts)} starts")
@@ -130,51 +144,77 @@ def flow(model, x0, t, *, rtol=1e-10, atol=1e-12):
 
     def some(first, last):
         for k in range(first, last):
-            runs[k] = _trajectory(*members[k], t, rtol, atol, threads=False)
+            runs[k] = _trajectory(*members[k], t, parts, rtol, atol, threads=False)
 
     _share(some, count, _threads_for(count * x0.shape[-2] ** 2 * 1000))
     return runs
 
 
-def _start(x, planes, shift):
+PLACEMENTS = {"post": _kernels.POST, "depth": _kernels.POST, "pre": _kernels.PRE, "peri": _kernels.PERI,
+              "ngpt": _kernels.NGPT}  # fmt: skip
+
+
+def _parts(layer_norm, t):
+    """The placements one after the other, each with the times at which it reports and those among them that are t's."""
+    if isinstance(layer_norm, tuple) and len(layer_norm) == 2 and layer_norm[0] == "mix":
+        change = _check.real("the time in layer_norm", layer_norm[1], 0.0, strict=False)
+    elif _check.choice("layer_norm", layer_norm, (*PLACEMENTS, "mix")) == "mix":
+        change = t[-1] / 4
+    else:
+        return [(PLACEMENTS[layer_norm], 2 * (np.sqrt(t + 1) - 1) if layer_norm == "depth" else t, len(t))]
+    before, after = t[t <= change], t[t > change]
+    if not len(after):
+        return [(_kernels.POST, t, len(t))]
+    until = before if len(before) and before[-1] == change else np.append(before, change)
+    return [(_kernels.POST, until, len(before)), (_kernels.PRE, after, len(after))]
+
+
+def _start(x, field):
     """The integrators' state with the tokens x at time 0."""
     n, d = x.shape
     state = _kernels.State(
         *(np.empty((n, d)) for _ in range(4)), np.empty((16, n, d)), np.arange(n), np.zeros(n),
-        planes.copy(), shift.copy(), np.zeros(6), np.zeros(8, np.int64),
+        field.blocks.copy(), field.shift.copy(), field.own.copy(), np.zeros(6), np.zeros(10, np.int64),
     )  # fmt: skip
     state.x[:] = state.point[:] = x
     state.whole[_kernels.SIZE] = n
+    state.whole[_kernels.APART] = _kernels.masked(field.mask)
     return state
 
 
-def _trajectory(model, x0, t, rtol, atol, threads):
+def _trajectory(model, x0, t, parts, rtol, atol, threads):
     n, d = x0.shape
-    planes, shift = model._affine(x0[None])
+    field = model._field(x0)
     rotary = isinstance(model.auxiliary, RotaryPE) and model.values == "features"
-    begin = x0
+    begin, plain = x0, field
     if rotary:
-        turns, planes = planes, np.empty((n, 0, 0))
+        plain = field._replace(blocks=np.empty((n, 0, 0, 0)))
         begin = np.empty_like(x0)
-        _kernels.features(x0, turns, shift, begin)
-    state = _start(begin, planes, shift)
-    states = np.empty((len(t), n, d))
-    if t[0] == 0:
-        states[0] = begin
-        state.whole[_kernels.REPORTED] = 1
-    sums = set()
-    if state.whole[_kernels.REPORTED] < len(t):
-        sums = _run(model, state, t, rtol, atol, states, threads)
+        _kernels.features(x0, field.blocks, field.shift, begin)
+    state = _start(begin, plain)
+    reports, sums = [], set()
+    for placement, times, count in parts:
+        states = np.empty((len(times), n, d))
+        for place in (_kernels.STAGE, _kernels.REPORTED, _kernels.REJECTED, _kernels.LAST, _kernels.LIMITED):
+            state.whole[place] = 0
+        state.real[_kernels.H] = state.real[_kernels.RADIUS] = 0.0
+        state.whole[_kernels.PLACEMENT] = placement
+        if times[0] == 0:
+            states[0] = begin
+            state.whole[_kernels.REPORTED] = 1
+        if state.whole[_kernels.REPORTED] < len(times):
+            sums |= _run(model, plain, state, times, rtol, atol, states, threads)
+        reports.append(states[:count])
+    states = np.concatenate(reports)
     if rotary:
-        back = turns * [1.0, -1.0]
+        back = np.ascontiguousarray(np.swapaxes(field.blocks, -1, -2))
         for x in states:
-            _kernels.features(x.copy(), back, shift, x)
+            _kernels.features(x.copy(), back, field.shift, x)
     if t[0] == 0:
         states[0] = x0
     log_energy = None
-    if model.values == "features":
-        a, b = model._affine(x0[None])
-        log_energy = np.concatenate([model._log_energy(model._evaluate(x[None], a, b, model.rtol)[1]) for x in states])
+    if model._has_energy:
+        log_energy = np.concatenate([model._log_energy(x[None], field) for x in states])
     steps, implicit, left = (int(state.whole[k]) for k in (_kernels.STEPS, _kernels.IMPLICIT, _kernels.SIZE))
     method = "DOP853" + (f", {implicit} of {steps} steps SDIRK4" if implicit else "")
     if left < n:
@@ -184,26 +224,28 @@ def _trajectory(model, x0, t, rtol, atol, threads):
     return Trajectory(t, states, log_energy, method, steps, float(state.real[_kernels.ERROR]))
 
 
-def _run(model, state, t, rtol, atol, states, threads):
+def _run(model, field, state, t, rtol, atol, states, threads):
     total, d = state.x.shape
-    field = model.beta, model._carry, model.normalization == "softmax"
+    placement = state.whole[_kernels.PLACEMENT]
+    most_implicit = MOST_IMPLICIT if placement == _kernels.POST else -1
+    state.point[: state.whole[_kernels.SIZE]] = state.x[: state.whole[_kernels.SIZE]]
     drift, log_mass = np.empty((total, d)), np.empty(total)
     status, sums = _kernels.RUNNING, set()
     while status in (_kernels.RUNNING, _kernels.STIFF):
         n = state.whole[_kernels.SIZE]
-        if status == _kernels.STIFF and n * d <= MOST_IMPLICIT:
+        if status == _kernels.STIFF and n * d <= most_implicit:
             sums.add("direct")
-            status = _kernels.implicit(state, *field, t, rtol, atol, IMPLICIT, MOST_STEPS, states)
-        elif (not threads or _threads_for(n * n) < 2) and not model._may_be_harmonic(n, state.shift.shape[1]):
+            status = _kernels.implicit(state, field, t, rtol, atol, IMPLICIT, MOST_STEPS, states)
+        elif (not threads or _threads_for(n * n) < 2) and not model._may_be_harmonic(n, field):
             sums.add("direct")
-            status = _kernels.integrate(state, *field, t, rtol, atol, EXPLICIT, MOST_STEPS, MOST_IMPLICIT, states)
+            status = _kernels.integrate(state, field, t, rtol, atol, EXPLICIT, MOST_STEPS, most_implicit, states)
         else:
             point, k = state.point[:n], state.k[state.whole[_kernels.STAGE], :n]
-            clusters = state.planes[:n], state.shift[:n], state.log_weight[:n]
+            clusters = _kernels.of_clusters(field, state)
             # What the sums add to the error of the step stays a tenth of its tolerance.
             accuracy = 0.1 * rtol / max(1.0, state.real[_kernels.H])
-            sums.add(model._evaluate_one(point, *clusters, accuracy, drift[:n], log_mass[:n]))
-            _kernels.tangent(point, drift[:n], log_mass[:n], field[2], total, k)
+            sums.add(model._evaluate_one(point, clusters, state.log_weight[:n], accuracy, drift[:n], log_mass[:n]))
+            _kernels.placed(point, drift[:n], log_mass[:n], field, total, placement, k)
             status = _kernels.advance(state, t, rtol, atol, EXPLICIT, MOST_STEPS, states)
     if status == _kernels.OVERFLOW:
         raise OverflowError(

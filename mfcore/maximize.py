@@ -43,7 +43,7 @@ class Maximizer:
     def energy(self):
         """float or ndarray: the energy; OverflowError where only its logarithm is finite."""
         if self.log_energy is None:
-            raise ValueError("this result has no energy: its model has values='tokens'")
+            raise ValueError("this result has no energy: its model's field is no gradient")
         return _exp_or_overflow(self.log_energy)
 
 
@@ -56,7 +56,8 @@ def maximize(model, x0, *, tol=1e-13, max_iter=10_000):
     Parameters
     ----------
     model : SelfAttention
-        With values="tokens" the iteration is the same but climbs nothing: `converged` then means the residual.
+        Without an energy (values="tokens", or a mask that is not symmetric) the iteration is the same but climbs
+        nothing: `converged` then means the residual.
     x0 : array_like, (n, d) or (starts, n, d)
         One start or several, unit rows. Each start gives the same bits as if it ran alone.
     tol : float, optional
@@ -87,19 +88,20 @@ def maximize(model, x0, *, tol=1e-13, max_iter=10_000):
     max_iter = _check.count("max_iter", max_iter)
     x = x0[None] if x0.ndim == 2 else x0
     starts, n, _ = x.shape
-    a, b = model._affine(x)
-    climbs = model.values == "features"
+    field = model._field(x)
+    climbs = model._has_energy
     step = np.full(n, np.inf)
     residual, iterations = np.full(starts, np.inf), np.zeros(starts, int)
     log_energy, monotone = np.full(starts, -np.inf), np.ones(starts, bool)
     active = np.arange(starts)
     while len(active):
         now = x[active]
-        drift, log_mass = model._evaluate(now, a, b, min(0.1 * tol, 0.5 * ROUNDING))
-        image = model._layer(now, drift, log_mass, step)
+        accuracy = min(0.1 * tol, 0.5 * ROUNDING)
+        drift, log_mass = model._evaluate(now, field, accuracy)
+        image = model._layer(now, field, drift, log_mass, step)
         residual[active] = np.linalg.norm(image - now, axis=2).max(axis=1)
         if climbs:
-            reached = model._log_energy(log_mass)
+            reached = model._log_energy(now, field, log_mass, accuracy)
             if not np.isfinite(reached).all():
                 raise OverflowError(
                     "even log_energy exceeds the floating range: beta times the squared feature norm does"

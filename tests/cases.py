@@ -10,6 +10,7 @@ import mfcore as mf
 INTERPRETED = bool(numba.config.DISABLE_JIT)
 STRICT = pytest.mark.filterwarnings("error", *(["ignore::RuntimeWarning:mfcore._kernels"] if INTERPRETED else []))
 KINDS = ("none", "additive", "rotary", "concat")
+ALL_KINDS = (*KINDS, "affine", "factors")
 
 
 def tokens(rng, n, d, spread=np.inf):
@@ -28,6 +29,10 @@ def auxiliary(kind, rng, n, d, scale=1.0):
         return mf.AdditivePE(rng.standard_normal((n, d)), scale)
     if kind == "rotary":
         return mf.RotaryPE(scale * rng.standard_normal(n), rng.uniform(0.1, 3.0, d // 2))
+    if kind == "affine":
+        return mf.AffineFeature(scale * rng.standard_normal((n, d, d)) / np.sqrt(d), rng.standard_normal((n, d)))
+    if kind == "factors":
+        return mf.AffineFeature(scale * rng.standard_normal(n))
     return mf.ConcatPE(rng.standard_normal((n, 2)), scale)
 
 
@@ -39,4 +44,6 @@ def reordered(aux, order):
         return mf.AdditivePE(aux.p[order], aux.scale)
     if isinstance(aux, mf.RotaryPE):
         return mf.RotaryPE(aux.positions[order], aux.frequencies)
+    if isinstance(aux, mf.AffineFeature):
+        return mf.AffineFeature(aux.A[order], None if aux.b is None else aux.b[order])
     return mf.ConcatPE(aux.p[order], aux.kappa)

@@ -20,9 +20,21 @@ def features(x, auxiliary=None):
             rows.append(rotation(auxiliary, i) @ token)
         elif kind == "ConcatPE":
             rows.append(np.concatenate([token, np.sqrt(auxiliary.kappa) * auxiliary.p[i]]))
+        elif kind == "AffineFeature":
+            rows.append(matrix(auxiliary, i, len(token)) @ token + (0 if auxiliary.b is None else auxiliary.b[i]))
         else:
             raise AssertionError(kind)
     return np.array(rows)
+
+
+def matrix(auxiliary, i, d):
+    """A_i, of which the pullback is the transpose."""
+    kind = type(auxiliary).__name__
+    if kind == "RotaryPE":
+        return rotation(auxiliary, i)
+    if kind == "AffineFeature" and auxiliary.A is not None:
+        return auxiliary.A[i] * np.eye(d) if auxiliary.A.ndim == 1 else auxiliary.A[i]
+    return np.eye(d)
 
 
 def rotation(rotary, i):
@@ -38,26 +50,37 @@ def rotation(rotary, i):
     return matrix
 
 
-def log_weights(x, beta, auxiliary=None):
-    """beta <z_i, z_j> as an n-by-n matrix."""
-    z = features(x, auxiliary)
-    return beta * (z @ z.T)
+def log_weights(x, beta, auxiliary=None, mask=None):
+    """beta <z_i, z_j> + mask(i, j) as an n-by-n matrix."""
+    z, n = features(x, auxiliary), len(x)
+    return beta * (z @ z.T) + (0.0 if mask is None else np.fromfunction(mask, (n, n)))
 
 
-def pull(x, beta, normalization="softmax", auxiliary=None, values="features"):
+def prompted(x, beta, auxiliary, prompt):
+    """For each token and each vector of the prompt that it sees: logit with the logarithm of the mass, and the vector."""
+    z, n = features(x, auxiliary), len(x)
+    if prompt is None:
+        return np.empty((n, 0)), np.empty((n, 0, z.shape[1]))
+    seen = [prompt.vectors if prompt.shared else prompt.vectors[i : i + 1] for i in range(n)]
+    mass = n * prompt.weight / len(seen[0])
+    return np.array([beta * (seen[i] @ z[i]) + np.log(mass) for i in range(n)]), np.array(seen)
+
+
+def pull(x, beta, normalization="softmax", auxiliary=None, values="features", mask=None, prompt=None):
     """g_i = A_i^T sum_j w_ij v_j / Z_i."""
-    logits = log_weights(x, beta, auxiliary)
+    n, d = np.shape(x)
+    more, vectors = prompted(x, beta, auxiliary, prompt)
+    logits = np.hstack([log_weights(x, beta, auxiliary, mask), more])
     if normalization == "softmax":
         weights = np.exp(logits - logits.max(axis=1, keepdims=True))
         weights /= weights.sum(axis=1, keepdims=True)
     else:
-        weights = np.exp(logits) / len(x)
+        weights = np.exp(logits) / n
+    v = x if values == "tokens" else features(x, auxiliary)
+    summed = weights[:, :n] @ v + np.einsum("ij,ijc->ic", weights[:, n:], vectors[:, :, : v.shape[1]])
     if values == "tokens":
-        return weights @ x
-    summed = weights @ features(x, auxiliary)
-    if type(auxiliary).__name__ == "RotaryPE":
-        return np.array([rotation(auxiliary, i).T @ summed[i] for i in range(len(x))])
-    return summed[:, : x.shape[1]]
+        return summed
+    return np.array([matrix(auxiliary, i, d).T @ summed[i, :d] for i in range(n)])
 
 
 DIGITS = 500  # a drift of e^-1000 must survive the projection
@@ -132,11 +155,13 @@ def layer(x, step, *args, **options):
     """N(x + step g), or N(g) for an infinite step."""
     g = pull(x, *args, **options)
     moved = g if np.isscalar(step) and np.isinf(step) else x + np.reshape(step, (-1, 1)) * g
+    moved /= np.abs(moved).max(axis=1, keepdims=True)  # whose squares do not overflow
     return moved / np.linalg.norm(moved, axis=1, keepdims=True)
 
 
-def log_energy(x, beta, auxiliary=None):
-    """log of the double mean of exp(beta <z_i, z_j>), over 2 beta."""
-    logits = log_weights(x, beta, auxiliary)
+def log_energy(x, beta, auxiliary=None, mask=None, prompt=None):
+    """log of the double mean of exp(beta <z_i, z_j> + mask), over 2 beta; prompts add twice their part."""
+    logits = log_weights(x, beta, auxiliary, mask)
+    logits = np.hstack([logits, prompted(x, beta, auxiliary, prompt)[0] + np.log(2)])
     top = logits.max()
-    return top + np.log(np.exp(logits - top).mean()) - np.log(2 * beta)
+    return top + np.log(np.exp(logits - top).sum()) - 2 * np.log(len(x)) - np.log(2 * beta)

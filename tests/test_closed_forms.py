@@ -6,6 +6,8 @@ import oracles
 import pytest
 from cases import STRICT
 
+import mfcore as mf
+from mfcore import closed_forms as cf
 from mfcore.closed_forms import equiangular_rate, time_to_cosine
 
 pytestmark = STRICT
@@ -102,3 +104,139 @@ def test_time_is_the_inverse_of_the_rate():
         c, h = 0.37, 1e-5
         slope = np.diff(time_to_cosine([c - h, c + h], 0.0, 6, 2.5, normalization))[0] / (2 * h)
         assert slope == pytest.approx(1 / equiangular_rate(c, 6, 2.5, normalization), rel=1e-8)
+
+
+def test_the_order_parameter_is_the_length_of_the_mean_token():
+    rng = np.random.default_rng(5)
+    z0 = oracles_unit(rng, 1, 6)[0]
+    rotary = mf.RotaryPE(rng.standard_normal(40), rng.uniform(0, 2, 3))
+    orbit = np.array([oracles.rotation(rotary, i).T @ z0 for i in range(40)])
+    norms = np.linalg.norm(z0.reshape(3, 2), axis=1)
+    got = cf.rotary_order_parameter(norms, rotary.positions, rotary.frequencies)
+    assert got == pytest.approx(np.linalg.norm(orbit.mean(axis=0)), rel=1e-13)
+    # the Dirichlet kernel
+    n, w = 17, 0.83
+    dirichlet = abs(np.sin(n * w / 2) / (n * np.sin(w / 2)))
+    assert cf.rotary_order_parameter([1.0], np.arange(n), [w]) == pytest.approx(dirichlet, rel=1e-13)
+    assert cf.rotary_order_parameter([0.6, 0.8], np.arange(5), [0.0, 0.0]) == pytest.approx(1.0)
+
+
+def oracles_unit(rng, n, d):
+    x = rng.standard_normal((n, d))
+    return x / np.linalg.norm(x, axis=1, keepdims=True)
+
+
+@pytest.mark.parametrize("balanced", [False, True])
+@pytest.mark.parametrize("normalization", ["softmax", "none"])
+def test_the_cubic_spread(balanced, normalization):
+    """Twice as near to the ascent's limit with each halving of the scale."""
+    rng = np.random.default_rng(6)
+    p = rng.standard_normal((30, 3)) * [1.0, 0.6, 0.3]
+    p -= p.mean(axis=0) if balanced else 0.0
+    errors = []
+    for scale in (0.04, 0.02):
+        model = mf.SelfAttention(1.5, normalization, mf.AdditivePE(p, scale))
+        axis = np.linalg.svd(p)[2][0] if balanced else p.mean(axis=0)
+        x = mf.maximize(model, np.tile(mf.sphere.project(axis[None]), (30, 1)), tol=1e-15, max_iter=100_000).x
+        expected = cf.cubic_spread(p, 1.5, scale)
+        errors.append(np.abs(x - x.mean(axis=0) - expected).max() / np.abs(expected).max())
+    assert errors[0] < 0.2 and errors[1] < 0.6 * errors[0]
+    with pytest.raises(ValueError, match="p has mean 0 and no single direction"):
+        cf.cubic_spread(np.vstack([np.eye(3), -np.eye(3)]), 1.0, 0.1)
+
+
+def test_two_points():
+    """Digits of the book's table, the equation itself at 40 digits, and both ends of the range of beta."""
+    for beta, a in ((0.5, 0.552421), (1, 0.341639), (2, 0.193501), (5, 0.083314)):
+        assert cf.two_point_threshold(beta) == pytest.approx(a, abs=5e-7)
+    with mpmath.workdps(40):
+        for beta in (1e-6, 0.01, 1.0, 30.0, 1e4):
+            b = mpmath.mpf(beta)
+            gap = lambda a, b=b: (
+                mpmath.sinh(2 * b * a) - mpmath.exp(-2 * b * a**2) + mpmath.exp(-2 * b * (1 + a + a**2))
+            )
+            got = cf.two_point_threshold(beta)
+            assert gap(mpmath.mpf(got) * (1 - 1e-13)) < 0 < gap(mpmath.mpf(got) * (1 + 1e-13))
+    assert cf.two_point_threshold(1e6) == pytest.approx(np.arcsinh(1) / 2e6, rel=1e-5)
+
+
+@pytest.mark.parametrize("beta", [0.01, 0.5, 1.0, 5.0, 20.0])
+def test_stability_of_two_points(beta):
+    """The largest eigenvalue of the energy's Hessian in the two angles changes its sign at the limits."""
+
+    def energy(a, angles):
+        z = [(mpmath.cos(t) + s * a, mpmath.sin(t)) for t, s in zip(angles, (1, -1))]
+        return sum(mpmath.exp(beta * mpmath.fdot(u, v)) for u in z for v in z)
+
+    def largest(a, angles):
+        h = mpmath.mpf(10) ** -15
+        at = lambda i, j: energy(a, (angles[0] + i * h, angles[1] + j * h))
+        first, second = at(1, 0) + at(-1, 0) - 2 * at(0, 0), at(0, 1) + at(0, -1) - 2 * at(0, 0)
+        mixed = (at(1, 1) + at(-1, -1) - at(1, -1) - at(-1, 1)) / 4
+        return (first + second) / 2 + mpmath.sqrt((first - second) ** 2 / 4 + mixed**2)
+
+    separated_from, collapsed_until = cf.two_point_stability(beta)
+    with mpmath.workdps(80):
+        for a, angles, sign in ((separated_from, (0, mpmath.pi), 1), (collapsed_until, (0, 0), -1)):
+            a = mpmath.mpf(a)
+            assert sign * largest(a * (1 - mpmath.mpf(10) ** -6), angles) > 0
+            assert sign * largest(a * (1 + mpmath.mpf(10) ** -6), angles) < 0
+    if beta in (1.0, 5.0):
+        assert collapsed_until == pytest.approx({1.0: 1.238418, 5.0: 1.062434}[beta], abs=5e-7)
+
+
+def test_circle_modes():
+    """Against the linearized flow of many tokens, and the thresholds of the book's table."""
+    n, beta, a = 64, 1.3, 0.6
+    angle = 2 * np.pi * np.arange(n) / n
+    circle = lambda t: np.column_stack([np.cos(t), np.sin(t)])
+    aux = mf.AdditivePE(circle(angle), a)
+    for k in (0, 1, 2, 3, 5):
+        h = 1e-6
+        moved = [oracles.velocity(circle(angle + s * np.cos(k * angle)), beta, "none", aux) for s in (h, -h)]
+        along = [(v * circle(angle + s * np.cos(k * angle) + np.pi / 2)).sum(axis=1) for v, s in zip(moved, (h, -h))]
+        rate = ((along[0] - along[1]) / (2 * h) * np.cos(k * angle)).sum() / (np.cos(k * angle) ** 2).sum()
+        assert cf.circle_mode_growth(k, beta, a) == pytest.approx(rate, abs=1e-7)
+    np.testing.assert_array_equal(cf.circle_mode_growth([1, 2], beta, a), [cf.circle_mode_growth(k, beta, a) for k in (1, 2)])
+    with pytest.raises(ValueError, match="k must hold integers"):
+        cf.circle_mode_growth(0.5, 1.0, 1.0)
+    with pytest.raises(OverflowError):
+        cf.circle_mode_growth(1, 1e3, 1.0)
+    table = {0.5: 0.889122, 1: 0.750443, 2: 0.736307, 3: 0.745859, 5: 0.734047, 10: 0.738475}
+    for beta, a in table.items():
+        assert cf.circle_stability_threshold(beta) == pytest.approx(a, abs=5e-7)
+        rates = cf.circle_mode_growth(np.arange(1, 40), beta, cf.circle_stability_threshold(beta))
+        assert abs(rates.max()) < 1e-9 * np.exp(beta * 4)
+    assert cf.circle_stability_threshold(1e6) == pytest.approx(2 / np.e, abs=1e-3)
+    assert cf.circle_stability_threshold(1e-6) > 50
+
+
+def test_small_formulas():
+    assert cf.large_scale_displacement(2.0, 4.0, 1.0) == 0.25
+    np.testing.assert_array_equal(cf.large_scale_displacement([[1.0, -2.0]], 1.0, 1.0), [[0.5, -1.0]])
+    for n in (1, 2, 10, 1000, 10**9):
+        kappa = cf.universality_bound(n)
+        assert kappa * np.exp(kappa + 1) == pytest.approx(n - 1, rel=1e-13, abs=1e-300)
+    for beta, r in ((0.5, 0.7), (3.0, 1.0), (5.0, 0.01), (500.0, 2.0)):
+        exact = mpmath.sinh(beta) / (2 * mpmath.sinh(beta * r))
+        assert cf.prompt_threshold(beta, r) == pytest.approx(float(exact), rel=1e-13)
+    assert cf.prompt_threshold(7.0) == pytest.approx(0.5, rel=1e-15)
+    with pytest.raises(OverflowError):
+        cf.prompt_threshold(1000.0, 0.1)
+
+
+@pytest.mark.parametrize("call, message", [
+    (lambda: cf.rotary_order_parameter([1.0, 1.0], [0.0], [1.0]), "must be equally many, got 2, 1"),
+    (lambda: cf.rotary_order_parameter([-1.0], [0.0], [1.0]), "block_norms must be at least 0"),
+    (lambda: cf.cubic_spread([[1.0, 0.0]], -1.0, 0.1), "beta must be a finite number"),
+    (lambda: cf.two_point_threshold(0.0), "beta must be a finite number"),
+    (lambda: cf.two_point_stability(1e7), "beta must be a finite number"),
+    (lambda: cf.circle_mode_growth(1, 1.0, -0.1), "radius must be a finite number"),
+    (lambda: cf.circle_stability_threshold(0.0), "beta must be a finite number"),
+    (lambda: cf.large_scale_displacement(1.0, 1.0, 0.0), "scale must be a finite number"),
+    (lambda: cf.universality_bound(0), "n must be at least 1"),
+    (lambda: cf.prompt_threshold(1.0, 0.0), "radius must be a finite number"),
+])  # fmt: skip
+def test_what_the_formulas_refuse(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()

@@ -5,7 +5,7 @@ import sys
 import numpy as np
 import oracles
 import pytest
-from cases import KINDS, STRICT, auxiliary, tokens
+from cases import ALL_KINDS, STRICT, auxiliary, tokens
 from scipy.integrate import quad, solve_ivp
 from scipy.optimize import brentq
 
@@ -20,17 +20,17 @@ flow = sys.modules["mfcore.flow"]
 
 def one_step(model, x, h, implicit, inside=()):
     """A single step of size h, whatever its error: the tokens at its end, and before at the given parts of it."""
-    state = flow._start(x, *model._affine(x[None]))
+    field = model._field(x)
+    state = flow._start(x, field)
     state.real[_kernels.H] = h
     state.whole[_kernels.LAST] = 1
     times = h * np.append(inside, 1.0)
     states = np.empty((len(times), *x.shape))
-    field = model.beta, model._carry, model.normalization == "softmax"
     if implicit:  # Newton's method to rounding, and no error estimate
         blind = flow.SDIRK, np.zeros(5)
-        status = _kernels.implicit(state, *field, times, 1e-13, 1e-15, blind, 9, states)
+        status = _kernels.implicit(state, field, times, 1e-13, 1e-15, blind, 9, states)
     else:
-        status = _kernels.integrate(state, *field, times, 1e10, 1e10, flow.EXPLICIT, 9, 0, states)
+        status = _kernels.integrate(state, field, times, 1e10, 1e10, flow.EXPLICIT, 9, 0, states)
     assert status == _kernels.DONE and state.whole[_kernels.STEPS] == 1
     return states
 
@@ -111,7 +111,7 @@ def test_reports():
 
 @pytest.mark.parametrize("values", ["features", "tokens"])
 @pytest.mark.parametrize("normalization", ["softmax", "none"])
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ALL_KINDS)
 def test_against_an_independent_integrator(kind, normalization, values):
     """Radau, implicit and of order 5, on the oracle's field in the surrounding space."""
     rng = np.random.default_rng(8)
@@ -128,7 +128,7 @@ def test_against_an_independent_integrator(kind, normalization, values):
     np.testing.assert_allclose(run.x.reshape(2, -1), reference.y.T, rtol=0, atol=1e-6)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ALL_KINDS)
 @pytest.mark.parametrize("normalization", ["softmax", "none"])
 @pytest.mark.parametrize("beta", [0.5, 1.5])
 def test_energy_never_falls(kind, normalization, beta):
@@ -319,11 +319,11 @@ def test_a_few_tokens_through_both_methods(times):
 def implicit_from(h, times, most_steps=1000, beta=1.0, normalization="softmax", second=(0.8, 0.6)):
     """The implicit method from three tokens on a circle, with a first step of size h: its status and its state."""
     x = np.array([[0.6, 0.8], second, [0.8, -0.6]])
-    state = flow._start(x, np.empty((3, 0, 0)), np.zeros((3, 2)))
+    field = mf.SelfAttention(beta, normalization)._field(x)
+    state = flow._start(x, field)
     state.real[_kernels.H] = h
     states, times = np.empty((len(times), 3, 2)), np.array(times)
-    field = beta, True, normalization == "softmax"
-    return _kernels.implicit(state, *field, times, 1e-6, 1e-8, flow.IMPLICIT, most_steps, states), state
+    return _kernels.implicit(state, field, times, 1e-6, 1e-8, flow.IMPLICIT, most_steps, states), state
 
 
 def test_how_the_implicit_method_ends():
@@ -338,6 +338,83 @@ def test_how_the_implicit_method_ends():
     assert status == _kernels.DONE and state.whole[_kernels.SIZE] == 2
 
 
+def placement_oracle(model, x0, t, placement, change=np.inf):
+    """Angles and radii by scipy's Radau on theta' = P g / s and r' as the placement has it, straight from the table."""
+    n, d = x0.shape
+
+    def field(time, state):
+        theta, r = state[: n * d].reshape(n, d), state[n * d :][:, None]
+        theta = theta / np.linalg.norm(theta, axis=1, keepdims=True)
+        g = oracles.pull(theta, model.beta, model.normalization, model.auxiliary)
+        length, radial = np.linalg.norm(g, axis=1, keepdims=True), (theta * g).sum(axis=1, keepdims=True)
+        one, zero = np.ones((n, 1)), np.zeros((n, 1))
+        s, growth = {
+            "post": (one, zero), "pre": (r, radial), "peri": (r * length, radial / length), "ngpt": (length, zero),
+            "depth": (np.sqrt(time + 1) * one, zero), "mix": (one, zero) if time < change else (r, radial),
+        }[placement]  # fmt: skip
+        return np.concatenate([((g - theta * radial) / s).ravel(), growth.ravel()])
+
+    begin = np.concatenate([x0.ravel(), np.ones(n)])
+    pieces = [t[t <= change], t[t > change]]
+    out, start = [], 0.0
+    for piece in pieces:
+        if len(piece):
+            end = change if piece is pieces[0] and len(pieces[1]) else piece[-1]
+            done = solve_ivp(field, (start, end), begin, "DOP853", t_eval=np.append(piece[piece < end], end), rtol=1e-11,
+                             atol=1e-12)  # fmt: skip
+            begin, start = done.y[:, -1], end
+            states = done.y.T[: len(piece), : n * d].reshape(-1, n, d)
+            out.append(states / np.linalg.norm(states, axis=2, keepdims=True))
+    return np.concatenate(out)
+
+
+@pytest.mark.parametrize("placement", ["post", "pre", "peri", "ngpt", "depth"])
+@pytest.mark.parametrize("kind, normalization", [("none", "softmax"), ("additive", "none"), ("rotary", "softmax")])
+def test_where_layers_normalize(placement, kind, normalization):
+    rng = np.random.default_rng(11)
+    x, aux = tokens(rng, 6, 4), auxiliary(kind, rng, 6, 4, 0.5)
+    model = mf.SelfAttention(1.1, normalization, aux)
+    t = np.array([0.0, 0.3, 2.0])
+    run = mf.flow(model, x, t, layer_norm=placement)
+    np.testing.assert_allclose(run.x, placement_oracle(model, x, t, placement), rtol=0, atol=1e-8)
+    np.testing.assert_allclose(np.linalg.norm(run.x, axis=2), 1.0, rtol=1e-14)
+    assert (np.diff(run.log_energy) > 0).all()
+
+
+@pytest.mark.parametrize("given, t, change", [
+    (("mix", 0.5), [0.2, 0.5, 2.0], 0.5), (("mix", 0.5), [0.2, 1.0], 0.5), (("mix", 0.0), [0.0, 1.0], 0.0),
+    (("mix", 9.0), [0.2, 1.0], 9.0), ("mix", [0.2, 2.0], 0.5),
+])  # fmt: skip
+def test_a_mix_is_post_until_its_time_and_pre_from_then_on(given, t, change):
+    x = tokens(np.random.default_rng(12), 5, 3)
+    model, t = mf.SelfAttention(1.1), np.array(t)
+    run = mf.flow(model, x, t, layer_norm=given)
+    name = "mix" if 0 < change < t[-1] else "post" if change else "pre"
+    np.testing.assert_allclose(run.x, placement_oracle(model, x, t, name, change or np.inf), rtol=0, atol=1e-8)
+    many = mf.flow([model, model], x, t, layer_norm=given)
+    assert all((member.x == run.x).all() and member.error == run.error for member in many)
+
+
+@pytest.mark.compiled
+def test_placements_on_many_tokens():
+    """With threads and with harmonic sums the same flows, up to the tolerance."""
+    x = tokens(np.random.default_rng(13), 900, 3)
+    for placement in ("pre", "peri", "ngpt"):
+        runs = [mf.flow(mf.SelfAttention(1.0, method=method), x, [1.0], rtol=1e-8, layer_norm=placement)
+                for method in ("direct", "auto")]  # fmt: skip
+        assert runs[0].method == "DOP853" and "harmonic" in runs[1].method
+        np.testing.assert_allclose(runs[0].x, runs[1].x, rtol=0, atol=1e-7)
+
+
+@pytest.mark.parametrize("given, message", [
+    ("Post", "layer_norm must be one of"), (("mix", -1.0), "the time in layer_norm must be"),
+    (("post", 1.0), "layer_norm must be one of"), (None, "layer_norm must be one of"),
+])  # fmt: skip
+def test_bad_placements(given, message):
+    with pytest.raises(ValueError, match=message):
+        mf.flow(mf.SelfAttention(1.0), np.eye(2), [1.0], layer_norm=given)
+
+
 def test_tokens_of_one_rotary_position_merge():
     """Rotations in queries and keys alone are no change of coordinates: only equal positions stay equal."""
     x = np.array([[0.6, 0.8], [0.6, 0.8], [0.8, 0.6], [0.8, 0.6]])
@@ -350,17 +427,23 @@ def test_tokens_of_one_rotary_position_merge():
 
 
 @pytest.mark.parametrize("kind, values", [("none", "features"), ("additive", "features"), ("concat", "features"),
-                                          ("rotary", "tokens"), ("additive", "tokens")])  # fmt: skip
+                                          ("rotary", "features"), ("affine", "features"), ("factors", "features"),
+                                          ("rotary", "tokens"), ("additive", "tokens"), ("affine", "tokens")])  # fmt: skip
 @pytest.mark.parametrize("normalization", ["softmax", "none"])
-def test_the_jacobian_of_the_implicit_method(kind, values, normalization):
+@pytest.mark.parametrize("sources", ["tokens alone", "mask", "prompt", "own prompts", "mask and prompt"])
+def test_the_jacobian_of_the_implicit_method(kind, values, normalization, sources):
     rng = np.random.default_rng(4)
     n, d = 5, 4
     x, aux = tokens(rng, n, d), auxiliary(kind, rng, n, d, 0.7)
-    model = mf.SelfAttention(1.3, normalization, aux, values)
-    state = flow._start(x, *model._affine(x[None]))
-    log_mass = model._evaluate(x[None], *model._affine(x[None]), 1e-10)[1][0]
+    e = d + 2 if kind == "concat" else d
+    mask = mf.masks.decay(0.3) if "mask" in sources else None
+    vectors = rng.standard_normal((n, e))
+    prompt = mf.Prompt(vectors[: n if "own" in sources else 2], 0.4, "own" not in sources) if "prompt" in sources else None
+    model = mf.SelfAttention(1.3, normalization, aux, values, mask, prompt)
+    of_tokens = model._field(x)
+    log_mass = model._evaluate(x[None], of_tokens, 1e-10)[1][0]
     got = np.empty((n * d, n * d))
-    _kernels.jacobian(state, model.beta, model._carry, normalization == "softmax", log_mass, got)
+    _kernels.jacobian(x, of_tokens, np.zeros(n), n, log_mass, got)
 
     def field(y):
         return model.velocity(mf.sphere.project(y.reshape(n, d))).ravel()
@@ -415,7 +498,7 @@ def test_ensembles_have_the_bits_of_each_alone():
             assert (run.method, run.steps, run.error) == (alone.method, alone.steps, alone.error)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ALL_KINDS)
 @pytest.mark.parametrize("n", [7, pytest.param(900, marks=pytest.mark.compiled)])
 def test_layers_are_layer_after_layer(kind, n):
     rng = np.random.default_rng(9)

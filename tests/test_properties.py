@@ -7,7 +7,7 @@ import dataclasses
 
 import numpy as np
 import oracles
-from cases import INTERPRETED, KINDS, STRICT, auxiliary, reordered, tokens
+from cases import ALL_KINDS, INTERPRETED, STRICT, auxiliary, reordered, tokens
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -56,7 +56,7 @@ class Case:
         assert (np.abs(got - expected) <= 50 * EPS * self.sharp * size).all()
 
 
-def cases(kinds=KINDS, values=("features", "tokens"), n=(1, 12), d=(1, 6)):
+def cases(kinds=ALL_KINDS, values=("features", "tokens"), n=(1, 12), d=(1, 6)):
     return st.builds(
         Case,
         seed=st.integers(0, 2**32 - 1),
@@ -169,6 +169,8 @@ def test_rotations_commute(case):
         q = oracles.rotation(mf.RotaryPE([1.0], case.rng.uniform(0, 6, case.d // 2)), 0)
     if case.kind == "additive":
         aux = mf.AdditivePE(aux.p @ q.T, aux.scale)
+    if case.kind == "affine":
+        aux = mf.AffineFeature(q @ aux.A @ q.T, aux.b @ q.T)
     model, turned = case.model(), case.model(auxiliary=aux)
     y = mf.sphere.project(case.x @ q.T)
     size = case.pull_size()
@@ -270,5 +272,7 @@ def test_one_token_alone(case, power):
         mass = 1.0 if case.normalization == "softmax" else np.exp(oracles.log_weights(case.x, case.beta, case.aux))
         expected = mass * mf.sphere.tangent(case.x, case.aux.scale * case.aux.p)
         case.close(model.velocity(case.x), expected, case.pull_size())
+    elif case.kind == "affine":
+        case.close(model.velocity(case.x), oracles.velocity(case.x, case.beta, case.normalization, case.aux), case.pull_size())
     else:
         assert np.abs(model.velocity(case.x)).max() <= 4 * EPS * case.pull_size().max()

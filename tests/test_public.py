@@ -23,11 +23,11 @@ def test_names():
     assert sorted(mf.__all__) == sorted(set(mf.__all__))
     for name in mf.__all__:
         assert hasattr(mf, name)
-    for module in (mf.sphere, mf.closed_forms):
+    for module in (mf.sphere, mf.closed_forms, mf.masks):
         public = {
             n
             for n, v in vars(module).items()
-            if inspect.isfunction(v) and v.__module__ == module.__name__ and n[0] != "_"
+            if (inspect.isfunction(v) or inspect.isclass(v)) and v.__module__ == module.__name__ and n[0] != "_"
         }
         assert public == set(module.__all__)
     functions = ("flow", "maximize", "sweep", "claim")
@@ -36,19 +36,36 @@ def test_names():
 
 
 @pytest.mark.parametrize("call, signature", [
-    (mf.SelfAttention, "(beta, normalization='softmax', auxiliary=None, values='features', method='auto', rtol=1e-10)"),
+    (mf.SelfAttention, "(beta, normalization='softmax', auxiliary=None, values='features', mask=None, prompt=None, method='auto', rtol=1e-10)"),
     (mf.SelfAttention.layer, "(self, x, step)"),
     (mf.SelfAttention.layers, "(self, x, step, depth)"),
     (mf.AdditivePE, "(p, scale=1.0)"),
     (mf.RotaryPE, "(positions, frequencies)"),
     (mf.ConcatPE, "(p, kappa=1.0)"),
-    (mf.flow, "(model, x0, t, *, rtol=1e-10, atol=1e-12)"),
+    (mf.AffineFeature, "(A=None, b=None)"),
+    (mf.Prompt, "(vectors, weight=1.0, shared=True)"),
+    (mf.positions_for, "(targets, beta, radius, *, damping=0.5, tol=1e-13, max_iter=1000)"),
+    (mf.prompt_for, "(targets, beta, pull, weight=1.0)"),
+    (mf.masks.causal, "()"),
+    (mf.masks.window, "(width)"),
+    (mf.masks.prefix, "(length)"),
+    (mf.masks.decay, "(rate, *, causal=True)"),
+    (mf.flow, "(model, x0, t, *, rtol=1e-10, atol=1e-12, layer_norm='post')"),
     (mf.maximize, "(model, x0, *, tol=1e-13, max_iter=10000)"),
     (mf.sweep, "(member, grid, *, path, seed, workers=None, client=None)"),
     (mf.sphere.sample, "(n, d, rng)"),
     (mf.sphere.geodesic, "(x, y, s)"),
     (mf.closed_forms.equiangular_rate, "(cosine, n, beta, normalization='softmax')"),
     (mf.closed_forms.time_to_cosine, "(target, start, n, beta, normalization='softmax')"),
+    (mf.closed_forms.rotary_order_parameter, "(block_norms, positions, frequencies)"),
+    (mf.closed_forms.cubic_spread, "(p, beta, scale)"),
+    (mf.closed_forms.two_point_threshold, "(beta)"),
+    (mf.closed_forms.two_point_stability, "(beta)"),
+    (mf.closed_forms.circle_mode_growth, "(k, beta, radius)"),
+    (mf.closed_forms.circle_stability_threshold, "(beta)"),
+    (mf.closed_forms.large_scale_displacement, "(grad_log_density, beta, scale)"),
+    (mf.closed_forms.universality_bound, "(n)"),
+    (mf.closed_forms.prompt_threshold, "(beta, radius=1.0)"),
 ], ids=lambda value: getattr(value, "__qualname__", ""))  # fmt: skip
 def test_signatures(call, signature):
     assert str(inspect.signature(call)) == signature
@@ -107,7 +124,8 @@ def calls():
 
 def test_every_option_is_used_by_somebody():
     used = list(calls())
-    things = [mf.SelfAttention, mf.AdditivePE, mf.ConcatPE, mf.flow, mf.maximize, mf.sweep]
+    things = [mf.SelfAttention, mf.AdditivePE, mf.AffineFeature, mf.ConcatPE, mf.Prompt, mf.flow, mf.maximize, mf.sweep]
+    things += [mf.positions_for, mf.prompt_for, mf.masks.decay]
     things += [getattr(mf.closed_forms, name) for name in mf.closed_forms.__all__]
     for thing in things:
         for place, (name, parameter) in enumerate(inspect.signature(thing).parameters.items()):
@@ -122,8 +140,10 @@ def test_every_option_is_used_by_somebody():
 
 def test_every_public_name_is_used_by_somebody():
     used = {called for called, _, _ in calls()}
-    kinds = {"ClaimError", "Maximizer", "Trajectory", "__version__", "claims", "closed_forms", "plot", "sphere"}
-    for name in (set(mf.__all__) - kinds) | set(mf.sphere.__all__) | set(mf.closed_forms.__all__):
+    kinds = {"ClaimError", "ConvergenceError", "Maximizer", "Positions", "Trajectory", "__version__"}
+    kinds |= {"claims", "closed_forms", "masks", "plot", "sphere"}
+    functions = {name for module in (mf.sphere, mf.closed_forms, mf.masks) for name in module.__all__}
+    for name in (set(mf.__all__) - kinds) | (functions - {"Mask"}):
         assert name in used, name
 
 

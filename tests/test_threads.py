@@ -29,6 +29,12 @@ def digest():
                 model = mf.SelfAttention(3.0, normalization, aux)
                 for result in (model.velocity(x), model.layer(x, 0.5), np.float64(model.log_energy(x))):
                     bits.update(result.tobytes())
+        field = rng.standard_normal((n, d))
+        for mask in (mf.masks.causal(), mf.masks.window(40), mf.masks.decay(0.01, causal=False)):
+            for prompt in (None, mf.Prompt(field[:3]), mf.Prompt(field, shared=False)):
+                model = mf.SelfAttention(2.0, auxiliary=mf.AdditivePE(field, 0.5), mask=mask, prompt=prompt)
+                for result in (model.velocity(x), model.layer(x, 0.5)):
+                    bits.update(result.tobytes())
     starts = np.array([mf.sphere.sample(120, 3, rng) for _ in range(60)])
     found = mf.maximize(mf.SelfAttention(1.0), starts, max_iter=12)
     for result in (found.x, found.residual, found.log_energy, found.iterations):

@@ -35,9 +35,13 @@ def runs():
 
 
 def mutate(mutant, folder):
-    """Copy mfcore into `folder` with the substitutions; an error unless each text occurs exactly once."""
+    """Copy mfcore into `folder` with the substitutions; an error unless each text occurs exactly once.
+
+    Compiled code goes along where the kernels are not touched: to compile them anew takes most of a run.
+    """
     package = Path(folder) / "mfcore"
-    shutil.copytree(ROOT / "mfcore", package, ignore=shutil.ignore_patterns("__pycache__"))
+    touched = {change["file"] for change in mutant["changes"]} & {"_kernels.py", "_jit.py"}
+    shutil.copytree(ROOT / "mfcore", package, ignore=shutil.ignore_patterns("__pycache__" if touched else "*.pyc"))
     for change in mutant["changes"]:
         path = package / change["file"]
         text = path.read_text()
@@ -51,9 +55,10 @@ def fates(name, chapter):
     """What becomes of each claim of a chapter under a mutant, {id: held or not}, from a process of its own."""
     with tempfile.TemporaryDirectory() as folder:
         mutate(mutants()[name], folder)
-        settings = {"PYTHONPATH": folder, "NUMBA_CACHE_DIR": os.path.join(folder, "cache"), "MPLBACKEND": "agg"}
+        settings = {"PYTHONPATH": folder, "MPLBACKEND": "agg"}
+        environment = {k: v for k, v in os.environ.items() if k != "NUMBA_CACHE_DIR"}
         command = [sys.executable, __file__, "--cells", folder, chapter]
-        done = subprocess.run(command, env=os.environ | settings, cwd=folder, capture_output=True, text=True, timeout=900)
+        done = subprocess.run(command, env=environment | settings, cwd=folder, capture_output=True, text=True, timeout=900)
         if done.returncode:
             raise RuntimeError(f"mutant {name} could not be run with {chapter}:\n{done.stderr}")
         return json.loads(done.stdout)
