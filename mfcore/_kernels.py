@@ -336,9 +336,11 @@ def pairs(n, d, field, half, boost, first, last, work):
         for here in range(number):
             for there in range(0 if hides else here, number):
                 row, column = here * TILE, there * TILE
-                rows, columns = min(TILE, len(offset) - row), min(TILE, len(offset) - column)
+                # Under a mask rows of prompts are of no use, and it has no word for them.
+                rows = min(TILE, (n if hides else len(offset)) - row)
+                columns = min(TILE, len(offset) - column)
                 near = row - (column + columns - 1) <= mask[0] and column - (row + rows - 1) <= mask[1]
-                if start <= at < stop and (near or column < mask[2] or column + columns > n):
+                if start <= at < stop and rows > 0 and (near or column < mask[2] or column + columns > n):
                     from_here = keys[here, STRIDE:] if field.carry else values[here]
                     from_there = keys[there, STRIDE:] if field.carry else values[there]
                     block(keys[here], keys[there], e, from_here, from_there, d, half, boost,
@@ -377,14 +379,13 @@ def small_row(i, n, field, d, half, boost, work, total):
         peak = shift
         for j in range(columns):
             peak = max(peak, weight[j])
-        if peak == -np.inf:
-            continue
-        fade = exp(shift - peak, 0)
+        level = peak if peak > -np.inf else 0.0  # else all of them are hidden so far
+        fade = exp(shift - level, 0)
         mass *= fade
         total *= fade
         shift = peak
         for j in range(columns):
-            weight[j] = exp(weight[j] - shift, boost)
+            weight[j] = exp(weight[j] - level, boost)
             mass += weight[j]
         for c in range(d):
             o = (1 + c) * STRIDE if carry else c * STRIDE
@@ -436,8 +437,7 @@ def finish(x, field, half, boost, unit, masses, first, last, work, drift, log_ma
             for c in range(z.shape[1]):
                 logit += z[i, c] * field.own[i, c]
             more = field.log_mass + beta * logit - level
-            if np.isnan(more):  # both beyond the floating range
-                more = 0.0
+            more = 0.0 if np.isnan(more) else more  # where both are beyond the floating range
             less = np.exp(-abs(more))
             part = 1.0 / (1.0 + less) if more > 0.0 else less / (1.0 + less)
             level += max(more, 0.0) + np.log1p(less)

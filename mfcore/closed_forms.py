@@ -262,29 +262,31 @@ def two_point_stability(beta):
     Returns
     -------
     separated_from, collapsed_until : float
-        The separated state is stable above the first, the collapsed one below the second.
+        The separated state is stable above the first (about 2 e^(-2 beta), 0 where that is no floating number), the
+        collapsed one below the second.
 
     Raises
     ------
     TypeError, ValueError
-        For a beta that is no positive number.
+        For a beta that is no number from 1e-6 to 1e6.
     """
-    beta = _check.real("beta", beta, 1e-6, 1e6)
+    beta = _check.real("beta", beta, 1e-6, 1e6, strict=False)
 
-    def separated(a):
-        return np.log(a) + 2 * beta * (1 + a) ** 2 - np.log(a + 2)
+    def separated(log_a):
+        a = np.exp(log_a)
+        return log_a + 2 * beta * (1 + a) ** 2 - np.log(a + 2)
 
     def collapsed(a):  # for a >= 1, divided by h^2 and in logarithms
         plus, minus = 2 * beta * a * (a + 1), 2 * beta * a * (a - 1)
-        gap = 1 + a - a * np.exp(minus)
+        gap = 1 + a - a * np.exp(min(minus, 700.0))
         first = plus + np.log(a + (1 - a) * np.exp(-plus))
         return first + np.log(gap) if gap > 0 else -np.inf
 
     high = 1.0
     while collapsed(high) > 0:
         high *= 2
-    low = np.log(2) - 2 * beta * 9  # a = 1 is stable, and so is any a with log a above this
-    first = brentq(lambda u: separated(np.exp(u)), low - 10, np.log(1 + 1 / beta) + 2, xtol=1e-15, rtol=1e-15)
+    low = np.log(2) - 2 * beta * 9  # a <= 2 has 2 beta (1 + a)^2 below 18 beta
+    first = brentq(separated, low - 10, np.log(1 + 1 / beta) + 2, xtol=1e-15, rtol=1e-15)
     second = brentq(lambda a: max(collapsed(a), -1.0), 1.0, high, xtol=1e-15, rtol=1e-15)
     return float(np.exp(first)), float(second)
 

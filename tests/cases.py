@@ -13,6 +13,12 @@ KINDS = ("none", "additive", "rotary", "concat")
 ALL_KINDS = (*KINDS, "affine", "factors")
 
 
+def sizes(small, *large):
+    """Parameters for tests that are slow when the kernels are interpreted: then the small ones do."""
+    return [*small, *(pytest.param(*size, marks=pytest.mark.compiled) for size in large)]
+
+
+
 def tokens(rng, n, d, spread=np.inf):
     """Unit rows: uniform, or around one point with the given spread."""
     noise = rng.standard_normal((n, d))

@@ -185,6 +185,15 @@ def test_stability_of_two_points(beta):
         assert collapsed_until == pytest.approx({1.0: 1.238418, 5.0: 1.062434}[beta], abs=5e-7)
 
 
+def test_stability_of_two_points_at_the_ends_of_beta():
+    for beta in (40.0, 80.0, 300.0, 1e3, 1e6):
+        separated_from, collapsed_until = cf.two_point_stability(beta)
+        assert separated_from == pytest.approx(2 * np.exp(-2 * beta), rel=1e-9)
+        assert 1 < collapsed_until < 1 + 1 / beta
+    separated_from, collapsed_until = cf.two_point_stability(1e-6)
+    assert collapsed_until < separated_from
+
+
 def test_circle_modes():
     """Against the linearized flow of many tokens, and the thresholds of the book's table."""
     n, beta, a = 64, 1.3, 0.6

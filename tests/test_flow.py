@@ -5,7 +5,7 @@ import sys
 import numpy as np
 import oracles
 import pytest
-from cases import ALL_KINDS, STRICT, auxiliary, tokens
+from cases import ALL_KINDS, STRICT, auxiliary, sizes, tokens
 from scipy.integrate import quad, solve_ivp
 from scipy.optimize import brentq
 
@@ -369,7 +369,7 @@ def placement_oracle(model, x0, t, placement, change=np.inf):
 
 
 @pytest.mark.parametrize("placement", ["post", "pre", "peri", "ngpt", "depth"])
-@pytest.mark.parametrize("kind, normalization", [("none", "softmax"), ("additive", "none"), ("rotary", "softmax")])
+@pytest.mark.parametrize("kind, normalization", sizes([("none", "softmax")], ("additive", "none"), ("rotary", "softmax")))
 def test_where_layers_normalize(placement, kind, normalization):
     rng = np.random.default_rng(11)
     x, aux = tokens(rng, 6, 4), auxiliary(kind, rng, 6, 4, 0.5)
@@ -430,7 +430,7 @@ def test_tokens_of_one_rotary_position_merge():
                                           ("rotary", "features"), ("affine", "features"), ("factors", "features"),
                                           ("rotary", "tokens"), ("additive", "tokens"), ("affine", "tokens")])  # fmt: skip
 @pytest.mark.parametrize("normalization", ["softmax", "none"])
-@pytest.mark.parametrize("sources", ["tokens alone", "mask", "prompt", "own prompts", "mask and prompt"])
+@pytest.mark.parametrize("sources", sizes(["mask and prompt", "own prompts"], ("tokens alone",), ("mask",), ("prompt",)))
 def test_the_jacobian_of_the_implicit_method(kind, values, normalization, sources):
     rng = np.random.default_rng(4)
     n, d = 5, 4

@@ -8,7 +8,7 @@ import numba
 import numpy as np
 import oracles
 import pytest
-from cases import ALL_KINDS, KINDS, STRICT, auxiliary, tokens
+from cases import ALL_KINDS, KINDS, STRICT, auxiliary, sizes, tokens
 
 import mfcore as mf
 from mfcore import _jit, _kernels
@@ -58,7 +58,7 @@ def compare(x, beta, aux, normalization, values, step, mask=None, prompt=None):
 
 
 @pytest.mark.parametrize("kind", ALL_KINDS)
-@pytest.mark.parametrize("n, d", [(1, 1), (1, 4), (2, 1), (2, 2), (3, 6), (5, 3), (17, 8), (40, 2)])
+@pytest.mark.parametrize("n, d", sizes([(1, 1), (1, 4), (2, 1), (2, 2), (3, 6), (5, 3)], (17, 8), (40, 2)))
 def test_every_variant_against_the_oracle(n, d, kind):
     if kind == "rotary" and d % 2:
         d += 1

@@ -8,9 +8,12 @@ import nbformat
 import pytest
 import yaml
 
+import mfcore as mf
+
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "book/_tools"))
 
+import chapter_map  # noqa: E402
 import check_pages  # noqa: E402
 import execute  # noqa: E402
 
@@ -158,3 +161,9 @@ def test_the_glance_shows_what_it_says():
     assert (positions[-1] @ positions[-1].T).min() < 0
     for page in ("light", "dark"):
         assert (ROOT / f"book/_static/glance-{page}.svg").is_file()
+
+
+def test_the_map_shows_the_stored_claims():
+    claims = chapter_map.stored()
+    for page, drawing in mf.plot.draw(lambda: chapter_map.figure(claims)).items():
+        assert (ROOT / f"book/_static/map-{page}.svg").read_text(encoding="utf-8") == drawing, "draw the map again"

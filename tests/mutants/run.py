@@ -96,6 +96,7 @@ def run_cells(folder, chapter):
 
     assert Path(mf.__file__).is_relative_to(Path(folder).resolve()), f"{mf.__file__} is not the mutated copy"
     mf.plot.show = lambda *_: None  # drawing decides no claim
+    os.chdir(ROOT / "book")  # where a chapter finds its data
     names, found = {"__name__": "__main__"}, {}
     for cell in json.loads((ROOT / "book" / f"{chapter}.ipynb").read_text())["cells"]:
         if cell["cell_type"] == "code":
