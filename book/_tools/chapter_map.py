@@ -27,7 +27,7 @@ ROWS = (
     (1, "shifts, strong", "near the positions", "universality.displacement", "measured/theory {:.2f}"),
     (1, "shifts, made to measure", "any targets, at rest", "universality.exact", "off by {:.0f}"),
     (0, "as a prompt", "", None, ""),
-    (1, "that all tokens see", "best state one point; the flow may be trapped", "prompts.trap-below",
+    (1, "that all tokens see", "one point; flows may be trapped", "prompts.trap-below",
      "energy short by {:.2f}"),
     (1, "one for each token", "any law, exactly", "prompts.stationary", "off by {:.0f}"),
 )  # fmt: skip
