@@ -369,7 +369,7 @@ def placement_oracle(model, x0, t, placement, change=np.inf):
 
 
 @pytest.mark.parametrize("placement", ["post", "pre", "peri", "ngpt", "depth"])
-@pytest.mark.parametrize("kind, normalization", sizes([("none", "softmax")], ("additive", "none"), ("rotary", "softmax")))
+@pytest.mark.parametrize("kind, normalization", sizes([("additive", "none")], ("none", "softmax"), ("rotary", "softmax")))
 def test_where_layers_normalize(placement, kind, normalization):
     rng = np.random.default_rng(11)
     x, aux = tokens(rng, 6, 4), auxiliary(kind, rng, 6, 4, 0.5)
