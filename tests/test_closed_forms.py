@@ -126,6 +126,7 @@ def oracles_unit(rng, n, d):
     return x / np.linalg.norm(x, axis=1, keepdims=True)
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("balanced", [False, True])
 @pytest.mark.parametrize("normalization", ["softmax", "none"])
 def test_the_cubic_spread(balanced, normalization):

@@ -24,7 +24,7 @@ def test_lines_of_the_package(tmp_path):
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-o", "addopts=", "-p", "no:cacheprovider", "-q", "-m", "not compiled",
          "--cov=mfcore", f"--cov-config={tmp_path / 'rc'}", f"--cov-report=json:{report}", *files],
-        cwd=TESTS.parent, env=environment, capture_output=True, text=True, timeout=1500,
+        cwd=TESTS.parent, env=environment, capture_output=True, text=True, timeout=600,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-5000:]
     found = json.loads(report.read_text())

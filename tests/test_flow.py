@@ -130,7 +130,7 @@ def test_against_an_independent_integrator(kind, normalization, values):
 
 @pytest.mark.parametrize("kind", ALL_KINDS)
 @pytest.mark.parametrize("normalization", ["softmax", "none"])
-@pytest.mark.parametrize("beta", [0.5, 1.5])
+@pytest.mark.parametrize("beta", [0.5, pytest.param(1.5, marks=pytest.mark.compiled)])
 def test_energy_never_falls(kind, normalization, beta):
     rng = np.random.default_rng(5)
     x, aux = tokens(rng, 8, 4), auxiliary(kind, rng, 8, 4, 0.5)
