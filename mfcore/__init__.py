@@ -1,6 +1,6 @@
 """Mean-field transformers: attention dynamics on the sphere and the laws that maximize the attention energy."""
 
-from . import claims, closed_forms, masks, plot, sphere
+from . import claims, closed_forms, clusters, masks, meanfield, measures, plot, sphere
 from ._version import __version__
 from .attention import SelfAttention
 from .auxiliary import AdditivePE, AffineFeature, ConcatPE, Prompt, RotaryPE
@@ -26,9 +26,12 @@ __all__ = [
     "claim",
     "claims",
     "closed_forms",
+    "clusters",
     "flow",
     "masks",
     "maximize",
+    "meanfield",
+    "measures",
     "plot",
     "positions_for",
     "prompt_for",

@@ -866,6 +866,51 @@ def layers(states, field, step):
         layer(states[k], drift, log_mass, field, step, states[k + 1])
 
 
+@jit()
+def diffuse(x, normals, width):
+    """Brownian steps on the sphere in place: along geodesics by `width` times the tangent part of the normals (n, d)."""
+    n, d = x.shape
+    for i in range(n):
+        radial = 0.0
+        for c in range(d):
+            radial += x[i, c] * normals[i, c]
+        length2 = 0.0
+        for c in range(d):
+            length2 += (normals[i, c] - x[i, c] * radial) ** 2
+        length = np.sqrt(length2)
+        angle = width * length
+        stay, go = np.cos(angle), np.sin(angle) / length if length > 0.0 else 0.0
+        for c in range(d):
+            x[i, c] = stay * x[i, c] + go * (normals[i, c] - x[i, c] * radial)
+    normalize(x, x)
+
+
+@jit()
+def nudge(base, point, drift, log_mass, field, h, v, out):
+    """out = N(base + h v), with the velocity v at `point`, which is scratch; shapes (n, d), out may be base."""
+    n, d = point.shape
+    tangent(point, drift, log_mass, field.normalized, n, v)
+    for i in range(n):
+        for c in range(d):
+            out[i, c] = base[i, c] + h * v[i, c]
+    normalize(out, out)
+
+
+@jit()
+def langevin(x, field, h, width, normals):
+    """Steps of size h with noise, in place, as many as there are normals (steps, 2, n, d): see `flow`."""
+    n, d = x.shape
+    work, even, log_mass = workspace(n, d, field), np.zeros(n), np.empty(n)
+    drift, v, middle = np.empty((n, d)), np.empty((n, d)), np.empty((n, d))
+    for k in range(len(normals)):
+        diffuse(x, normals[k, 0], width)
+        attend(x, field, even, work, not field.normalized, drift, log_mass)
+        nudge(x, x, drift, log_mass, field, 0.5 * h, v, middle)
+        attend(middle, field, even, work, not field.normalized, drift, log_mass)
+        nudge(x, middle, drift, log_mass, field, h, v, x)
+        diffuse(x, normals[k, 1], width)
+
+
 # Integration in time. What the two integrators share is the state below; `advance` is the explicit one. It asks for
 # one velocity at a time, so that it runs inside compiled code for few tokens, and with threads or another way to sum
 # for many. The field is v(x/|x|): tangent to every sphere around 0, so that the exact solution stays on the unit

@@ -417,6 +417,10 @@ class SelfAttention(_check.Fixed):
     def _has_energy(self):
         return self.values == "features" and (self.mask is None or self.mask.symmetric)
 
+    def _log_energies(self, states, field):
+        """Log-energies (k,) of states (k, n, d), each with the threads that it can use."""
+        return np.concatenate([self._log_energy(x[None], field) for x in states])
+
     def _log_energy(self, x, field, log_mass=None, accuracy=None):
         """Log-energies (s,) of an ensemble; its log-masses (s, n) need not be computed again."""
         if log_mass is None or self.prompt is not None:

@@ -3,19 +3,28 @@
 import numpy as np
 from scipy.integrate import quad
 from scipy.optimize import brentq
-from scipy.special import ive, lambertw
+from scipy.special import gammaln, hyp0f1, ive, lambertw
 
 from . import _check
 
 __all__ = [
+    "cap_times",
     "circle_mode_growth",
     "circle_stability_threshold",
     "cubic_spread",
     "equiangular_rate",
+    "expected_modes",
+    "fastest_mode",
+    "harmonic_growth_rate",
     "large_scale_displacement",
+    "long_context_cosine",
+    "mode_growth_rate",
+    "noise_critical_beta",
+    "noise_critical_coupling",
     "prompt_threshold",
     "rotary_order_parameter",
     "time_to_cosine",
+    "two_cluster_lifetime",
     "two_point_stability",
     "two_point_threshold",
     "universality_bound",
@@ -291,6 +300,13 @@ def two_point_stability(beta):
     return float(np.exp(first)), float(second)
 
 
+def _modes(name, value):
+    value = _check.real_array(name, value, (0, 1))
+    if (value < 0).any() or (value != np.round(value)).any():
+        raise ValueError(f"{name} must hold integers that are at least 0, got {value}")
+    return value
+
+
 def circle_mode_growth(k, beta, radius):
     r"""Growth rate of mode k about the identity, for positions that are uniform on a circle.
 
@@ -320,9 +336,7 @@ def circle_mode_growth(k, beta, radius):
     TypeError, ValueError
         For numbers that are none, or out of range.
     """
-    k = _check.real_array("k", k, (0, 1))
-    if (k < 0).any() or (k != np.round(k)).any():
-        raise ValueError(f"k must hold integers that are at least 0, got {k}")
+    k = _modes("k", k)
     beta = _check.real("beta", beta, 0.0)
     radius = _check.real("radius", radius, 0.0, strict=False)
     kappa = beta * (1 + radius) ** 2
@@ -453,3 +467,370 @@ def prompt_threshold(beta, radius=1.0):
     if not np.isfinite(ratio):
         raise OverflowError("lambda_c exceeds the floating range: take a smaller beta or a larger radius")
     return float(ratio)
+
+
+def _log_bessel(order, beta):
+    """Logarithm of I_order(beta) e^-beta, also where scipy's is 0: there the order is far above beta."""
+    order = np.asarray(order, dtype=np.float64)
+    scaled = ive(order, beta)
+    small = scaled < 1e-290
+    series = order * np.log(beta / 2) - gammaln(order + 1) + np.log(hyp0f1(order + 1, np.where(small, beta**2 / 4, 0)))
+    with np.errstate(divide="ignore"):
+        return np.where(small, series - beta, np.log(scaled))
+
+
+def harmonic_growth_rate(degree, beta, d, normalization="none"):
+    r"""Growth rate of a spherical harmonic about the uniform law, in the flow without auxiliary variable.
+
+    .. math:: \frac{l(l+d-2)}{\beta}\,\lambda_l,\qquad
+              \lambda_l = \Gamma(\tfrac d2)\,(2/\beta)^{d/2-1} I_{l+d/2-1}(\beta)
+
+    for the unnormalized flow; the softmax flow divides by :math:`\lambda_0`.
+
+    Parameters
+    ----------
+    degree : int or array_like of int
+        Degree l, at least 0.
+    beta : float
+        Inverse temperature.
+    d : int
+        Dimension of the tokens, at least 2.
+    normalization : {"none", "softmax"}, optional
+        Which flow.
+
+    Returns
+    -------
+    float or ndarray
+        Rates in 1/time, none of them negative.
+
+    Raises
+    ------
+    OverflowError
+        Where an unnormalized rate exceeds the floating range.
+    TypeError, ValueError
+        For numbers that are none, or out of range.
+
+    Notes
+    -----
+    A density :math:`1+\varepsilon Y_l` has the velocity :math:`\varepsilon\lambda_l\nabla Y_l/\beta`, whose divergence is
+    :math:`-l(l+d-2)` times as large as its potential. The eigenvalues of the kernel :math:`e^{\beta\langle x,y\rangle}`
+    are those of the Funk-Hecke formula. For the circle: Geshkovski, Letrouit, Polyanskiy, Rigollet, arXiv 2312.10794.
+    """
+    degree = _modes("degree", degree)
+    beta = _check.real("beta", beta, 0.0)
+    d = _check.count("d", d, 2)
+    _check.choice("normalization", normalization, ("none", "softmax"))
+    order = d / 2 - 1
+    with np.errstate(divide="ignore"):
+        log_rate = np.log(degree * (degree + d - 2) / beta) + _log_bessel(degree + order, beta)
+    if normalization == "softmax":
+        log_rate -= _log_bessel(order, beta)
+    else:
+        log_rate += gammaln(d / 2) + order * np.log(2 / beta) + beta
+    with np.errstate(over="ignore"):
+        rate = np.exp(log_rate)
+    if not np.isfinite(rate).all():
+        raise OverflowError("the unnormalized rate exceeds the floating range: use normalization='softmax'")
+    return rate if rate.ndim else float(rate)
+
+
+def mode_growth_rate(k, beta, normalization="none"):
+    r"""Growth rate of mode k about the uniform law on the circle.
+
+    .. math:: \frac{k^2}{\beta} I_k(\beta)\ \text{(none)},\qquad \frac{k^2}{\beta}\frac{I_k(\beta)}{I_0(\beta)}\ \text{(softmax)}
+
+    Parameters
+    ----------
+    k : int or array_like of int
+        Mode, at least 0.
+    beta : float
+        Inverse temperature.
+    normalization : {"none", "softmax"}, optional
+        Which flow.
+
+    Returns
+    -------
+    float or ndarray
+        Rates in 1/time.
+
+    Raises
+    ------
+    OverflowError
+        Where an unnormalized rate exceeds the floating range.
+    TypeError, ValueError
+        For numbers that are none, or out of range.
+
+    See Also
+    --------
+    harmonic_growth_rate : the same on spheres of any dimension.
+    """
+    return harmonic_growth_rate(_modes("k", k), beta, 2, normalization)
+
+
+def fastest_mode(beta):
+    r"""The mode that grows fastest about the uniform law on the circle: where k^2 I_k(beta) is largest.
+
+    Parameters
+    ----------
+    beta : float
+        Inverse temperature.
+
+    Returns
+    -------
+    int
+        The mode, about sqrt(2 beta) for large beta; the same for both flows.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For a beta that is no positive number up to 1e8.
+    """
+    beta = _check.real("beta", beta, 0.0, 1e8)
+    # k^2 I_k is about k^2 exp(-k^2 / (2 beta)), largest at sqrt(2 beta).
+    k = np.arange(1, int(3 * np.sqrt(2 * beta)) + 3)
+    return int(k[np.argmax(k**2 * ive(k, beta))])
+
+
+def expected_modes(beta):
+    r"""Expected number of modes of the kernel density of many uniform tokens on the circle.
+
+    .. math:: \sqrt{\frac{\sum_k k^4 I_k(\beta)^2}{\sum_k k^2 I_k(\beta)^2}}
+              = \sqrt{\tfrac32\,\beta\,\frac{I_0(2\beta)}{I_1(2\beta)} - \tfrac12}
+
+    is the limit for infinitely many independent tokens of the number of local maxima of
+    :math:`x\mapsto\sum_j e^{\beta\langle x,x_j\rangle}`.
+
+    Parameters
+    ----------
+    beta : float
+        Inverse temperature.
+
+    Returns
+    -------
+    float
+        1 for small beta, about sqrt(3 beta / 2) for large.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For a beta that is no positive number.
+
+    Notes
+    -----
+    Derived in the book: the derivative of the density, scaled, becomes a stationary Gaussian process, whose zeros the
+    formula of Kac and Rice counts, and :math:`\sum_k I_k(\beta)^2 e^{ik\theta} = I_0(2\beta\cos(\theta/2))`.
+    """
+    beta = _check.real("beta", beta, 1e-300)
+    return float(np.sqrt(1.5 * beta * ive(0, 2 * beta) / ive(1, 2 * beta) - 0.5))
+
+
+def two_cluster_lifetime(start, stop, beta, kappa=0.0, position_cosine=1.0):
+    r"""Time in which two equal clusters close from one angle to another in the softmax flow.
+
+    .. math:: T = \int_{stop}^{start} \frac{1+e^{\beta(1-\cos\varphi)+\beta\kappa(1-c)}}{2\sin\varphi}\,d\varphi
+
+    Parameters
+    ----------
+    start : float
+        Angle at time 0, below pi.
+    stop : float
+        Angle to be reached, positive and at most `start`.
+    beta : float
+        Inverse temperature.
+    kappa, position_cosine : float, optional
+        Strength of a concatenated encoding with unit positions (see ConcatPE), and the cosine c of the two clusters'
+        positions.
+
+    Returns
+    -------
+    float
+        The time, to a relative accuracy of about 1e-10.
+
+    Raises
+    ------
+    OverflowError
+        If the time exceeds the floating range.
+    TypeError, ValueError
+        For numbers that are none, or out of range.
+
+    Notes
+    -----
+    Integrated in :math:`w = \log\tan(\varphi/2)`, where :math:`d\varphi/\sin\varphi = dw` and
+    :math:`\cos\varphi = -\tanh w`. For two tokens: Geshkovski, Koubbi, Polyanskiy, Rigollet, arXiv 2410.06833; the
+    encoding is the book's.
+    """
+    start = _check.real("start", start, 0.0, np.pi)
+    stop = _check.real("stop", stop, 0.0, start * (1 + 1e-15))
+    beta = _check.real("beta", beta, 0.0)
+    kappa = _check.real("kappa", kappa, 0.0, strict=False)
+    cosine = _check.real("position_cosine", position_cosine, -1.0, 1.0, strict=False)
+    first, last = np.log(np.tan(stop / 2)), np.log(np.tan(start / 2))
+    largest = beta * (1 - np.cos(start)) + beta * kappa * (1 - cosine)
+    if largest > 700:
+        raise OverflowError(f"the time exceeds the floating range: it grows like e^{largest:g}")
+    # The integrand ends in a peak, as narrow as 1/beta: breakpoints lead up to it.
+    width = np.cosh(last) ** 2 / beta
+    points = [last - width * 4**k for k in range(8) if last - width * 4**k > first]
+    edges = [first, *points[::-1], last]
+    peak = np.tanh(last)
+    parts = [
+        quad(lambda w: np.exp(beta * (np.tanh(w) - peak)), low, high, epsabs=0, epsrel=1e-12, limit=200)[0]
+        for low, high in zip(edges, edges[1:], strict=False)
+    ]
+    return float((last - first + np.exp(largest) * sum(parts)) / 2)
+
+
+def cap_times(n, beta, eps, alpha):
+    r"""Between which times separated caps of tokens have collapsed, each to nearly a point, and not yet moved.
+
+    Tokens start in caps :math:`\langle x,w_q\rangle\ge 1-\varepsilon`, and points of different caps of twice that height
+    have cosines of at most alpha. In the softmax flow every token is still in its cap of height 2 eps up to
+
+    .. math:: T_2 = \frac{\sqrt\varepsilon}{2n}\, e^{(1-\alpha)\beta},
+
+    and from :math:`T_1 = \tau\log(1+1/\delta)` on, up to then, tokens of a cap are at angles of at most
+    :math:`2\varphi_0\delta`, where
+
+    .. math:: \cos\varphi_0 = 1-8\varepsilon,\quad \tau = \frac{n\varphi_0}{2\sin\varphi_0}\,e^{8\varepsilon\beta},\quad
+              \delta = 2n\,e^{-(1-\alpha)\beta}\,\tau/\varphi_0.
+
+    Parameters
+    ----------
+    n : int
+        Number of tokens.
+    beta : float
+        Inverse temperature.
+    eps : float
+        Height of the caps, positive and below 1/16.
+    alpha : float
+        Largest cosine between points of different caps of height 2 eps, from -1 to 1.
+
+    Returns
+    -------
+    collapsed_from, kept_until : float
+        T_1 and T_2. The statement says something where the first is the smaller.
+
+    Raises
+    ------
+    OverflowError
+        If a time exceeds the floating range.
+    TypeError, ValueError
+        For numbers that are none, or out of range.
+
+    Notes
+    -----
+    A theorem of this kind is that of Geshkovski, Koubbi, Polyanskiy, Rigollet, arXiv 2410.06833; the constants here are
+    those of the book's own proof.
+    """
+    n = _check.count("n", n)
+    beta = _check.real("beta", beta, 0.0)
+    eps = _check.real("eps", eps, 0.0, 1 / 16)
+    alpha = _check.real("alpha", alpha, -1.0, 1.0, strict=False)
+    angle = np.arccos(1 - 8 * eps)
+    with np.errstate(over="ignore", invalid="ignore"):
+        rest = n * angle / (2 * np.sin(angle)) * np.exp(8 * eps * beta)
+        log_gap = np.log(2 * n * rest / angle) - (1 - alpha) * beta
+        collapsed = rest * np.logaddexp(0.0, -log_gap)
+        kept = np.sqrt(eps) / (2 * n) * np.exp((1 - alpha) * beta)
+    if not (np.isfinite(collapsed) and np.isfinite(kept)):
+        raise OverflowError("a time exceeds the floating range: take a smaller beta")
+    return float(collapsed), float(kept)
+
+
+def noise_critical_beta(d):
+    r"""Inverse temperature up to which noisy attention condenses continuously: I_{d/2+1}/I_{d/2} = 1/d.
+
+    Parameters
+    ----------
+    d : int
+        Dimension of the tokens, at least 2.
+
+    Returns
+    -------
+    float
+        beta_*.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For a d that is no such integer.
+
+    References
+    ----------
+    Mun, Rosenzweig, arXiv 2604.16288.
+    """
+    d = _check.count("d", d, 2)
+
+    def excess(beta):
+        return np.exp(_log_bessel(d / 2 + 1, beta) - _log_bessel(d / 2, beta)) * d - 1
+
+    return float(brentq(excess, 1e-3, 10.0, xtol=1e-14, rtol=1e-14))
+
+
+def noise_critical_coupling(beta, d):
+    r"""Coupling at which the uniform law of noisy unnormalized attention loses its stability.
+
+    .. math:: K_\# = \frac{\beta^{d/2}}{2^{d/2}\,\Gamma(d/2)\, I_{d/2}(\beta)}
+
+    Parameters
+    ----------
+    beta : float
+        Inverse temperature.
+    d : int
+        Dimension of the tokens, at least 2.
+
+    Returns
+    -------
+    float
+        K_#; with the noise of `flow`, K = 1/(2 noise).
+
+    Raises
+    ------
+    TypeError, ValueError
+        For numbers that are none, or out of range.
+
+    Notes
+    -----
+    Harmonics of degree l grow at rate :math:`l(l+d-2)(\lambda_l/\beta-\text{noise})`, see `harmonic_growth_rate`; degree 1
+    is the first to grow. Mun, Rosenzweig, arXiv 2604.16288.
+    """
+    beta = _check.real("beta", beta, 0.0)
+    d = _check.count("d", d, 2)
+    return float(np.exp(d / 2 * np.log(beta / 2) - gammaln(d / 2) - _log_bessel(d / 2, beta) - beta))
+
+
+def long_context_cosine(cosine, n, beta):
+    r"""Common cosine of equiangular tokens after one layer of softmax attention alone.
+
+    .. math:: \frac{\rho+(1-\rho)(2ab+(n-2)b^2)}{\rho+(1-\rho)(a^2+(n-1)b^2)},\qquad
+              a = \frac1{1+(n-1)e^{\beta(\rho-1)}},\quad b = \frac{1-a}{n-1}
+
+    Parameters
+    ----------
+    cosine : float
+        Common cosine rho of all pairs, in (-1/(n-1), 1].
+    n : int
+        Number of tokens, at least 2.
+    beta : float or array_like
+        Inverse temperature, or several.
+
+    Returns
+    -------
+    float or ndarray
+        Cosines after the layer, of the shape of beta.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For numbers that are none, or out of range.
+    """
+    n = _check.count("n", n, 2)
+    cosine = _check.real("cosine", cosine, -1 / (n - 1), 1.0 + 1e-15)
+    beta = _check.real_array("beta", beta)
+    if (beta <= 0).any():
+        raise ValueError(f"beta must be positive, got {beta.min():g}")
+    a = 1 / (1 + (n - 1) * np.exp(beta * (cosine - 1)))
+    b = np.exp(beta * (cosine - 1)) * a
+    top = cosine + (1 - cosine) * (2 * a * b + (n - 2) * b**2)
+    bottom = cosine + (1 - cosine) * (a**2 + (n - 1) * b**2)
+    return top / bottom if beta.ndim else float(top / bottom)

@@ -12,6 +12,8 @@ from .auxiliary import RotaryPE
 __all__ = ["Trajectory", "flow"]
 
 MOST_STEPS = 50_000  # an integration that needs more would go on without end or message
+MOST_NOISY = 10_000_000  # steps of a noisy flow
+NORMALS = 1_000_000  # drawn at a time
 MOST_IMPLICIT = 1_000  # coordinates up to which the implicit method is affordable: it solves dense linear systems
 
 # The explicit method's coefficients; the last of E5 and E3 belong to the velocity at the end of the step.
@@ -49,9 +51,9 @@ class Trajectory:
         whether sums over tokens were harmonic (see SelfAttention); direct ones are not mentioned.
     steps : int
         Number of accepted steps.
-    error : float
+    error : float, or None
         Sum over the steps of the largest coordinate of the estimated local error. The error at the end is
-        about this, times how much the flow itself spreads neighbouring trajectories.
+        about this, times how much the flow itself spreads neighbouring trajectories. None for a noisy flow.
     """
 
     t: np.ndarray
@@ -59,7 +61,7 @@ class Trajectory:
     log_energy: np.ndarray | None
     method: str
     steps: int
-    error: float
+    error: float | None
 
     @property
     def energy(self):
@@ -69,8 +71,8 @@ class Trajectory:
         return _exp_or_overflow(self.log_energy)
 
 
-def flow(model, x0, t, *, rtol=1e-10, atol=1e-12, layer_norm="post"):
-    r"""Integrate :math:`\dot x_i = P_{x_i} g_i` from x0 at time 0, or the flow of another layer normalization.
+def flow(model, x0, t, *, rtol=1e-10, atol=1e-12, layer_norm="post", noise=0.0, rng=None, step=None):
+    r"""Integrate :math:`\dot x_i = P_{x_i} g_i` from x0 at time 0, with noise, or with another layer normalization.
 
     Parameters
     ----------
@@ -92,6 +94,13 @@ def flow(model, x0, t, *, rtol=1e-10, atol=1e-12, layer_norm="post"):
         * peri: :math:`s = r |g|`, :math:`\dot r = \langle x, g\rangle / |g|`;
         * ngpt: :math:`s = |g|`;
         * depth: :math:`s = \sqrt{t + 1}`.
+    noise : float, optional
+        Diffusion constant D, at least 0: the flow is :math:`dx_i = P_{x_i}g_i\,dt + \sqrt{2D}\,dB_i` with independent
+        Brownian motions on the sphere. For layer_norm="post" alone.
+    rng : numpy.random.Generator
+        For the noise, and with it only. Several starts get a stream each, spawned from it.
+    step : float
+        Longest time step of a noisy flow, and of it only. Its tolerances have no meaning then.
 
     Returns
     -------
@@ -122,6 +131,11 @@ def flow(model, x0, t, *, rtol=1e-10, atol=1e-12, layer_norm="post"):
     are integrated before normalization, as :math:`\dot y = g` and :math:`\dot y = g/|g|`, and only post ever by the
     implicit method; depth is post at the time :math:`2\sqrt{t+1}-2`. The placements are those of Karagodin et al.,
     Normalization in Attention Dynamics, arXiv 2510.22026.
+
+    With noise each step is half a step of Brownian motion, a midpoint step of the flow, and another half of Brownian
+    motion. That of Brownian motion follows the geodesic of a tangent Gaussian, shortened by the curvature so that its law
+    is right to second order. In law the error at a time is of second order in the step (weak order 2); path by path,
+    for increments of a Brownian motion in the surrounding space, it is of order 1/2, for these do not commute.
     """
     models = list(model) if isinstance(model, (list, tuple)) else [model]
     if not models:
@@ -133,18 +147,34 @@ def flow(model, x0, t, *, rtol=1e-10, atol=1e-12, layer_norm="post"):
     rtol = _check.real("rtol", rtol, 1e-13, 1.0, strict=False)
     atol = _check.real("atol", atol, 0.0)
     parts = _parts(layer_norm, t)
+    noise = _check.real("noise", noise, 0.0, strict=False)
+    if noise > 0:
+        rng = _check.generator("rng", rng)
+        step = _check.real("step", step, 0.0)
+        if t[-1] / step > MOST_NOISY:
+            raise ValueError(f"step must be at least {t[-1] / MOST_NOISY:g}, for {MOST_NOISY:,} steps, got {step:g}")
+        if layer_norm != "post":
+            raise ValueError(f"layer_norm must be 'post' for a flow with noise, got {layer_norm!r}")
+    elif rng is not None or step is not None:
+        raise ValueError("rng and step are for a flow with noise, which is 0")
     if x0.ndim == 2 and not isinstance(model, (list, tuple)):
+        if noise > 0:
+            return _noisy(model, x0, t, noise, rng, step, threads=True)
         return _trajectory(model, x0, t, parts, rtol, atol, threads=True)
     starts = x0 if x0.ndim == 3 else x0[None]
     if len(models) > 1 and len(starts) > 1 and len(models) != len(starts):
         raise ValueError(f"model and x0 must be one or equally many, got {len(models)} models and {len(starts)} starts")
     count = max(len(models), len(starts))
     members = [(models[k % len(models)], starts[k % len(starts)]) for k in range(count)]
+    streams = rng.spawn(count) if noise > 0 else None
     runs = [None] * count
 
     def some(first, last):
         for k in range(first, last):
-            runs[k] = _trajectory(*members[k], t, parts, rtol, atol, threads=False)
+            if noise > 0:
+                runs[k] = _noisy(*members[k], t, noise, streams[k], step, threads=False)
+            else:
+                runs[k] = _trajectory(*members[k], t, parts, rtol, atol, threads=False)
 
     _share(some, count, _threads_for(count * x0.shape[-2] ** 2 * 1000))
     return runs
@@ -212,9 +242,7 @@ def _trajectory(model, x0, t, parts, rtol, atol, threads):
             _kernels.features(x.copy(), back, field.shift, x)
     if t[0] == 0:
         states[0] = x0
-    log_energy = None
-    if model._has_energy:
-        log_energy = np.concatenate([model._log_energy(x[None], field) for x in states])
+    log_energy = model._log_energies(states, field) if model._has_energy else None
     steps, implicit, left = (int(state.whole[k]) for k in (_kernels.STEPS, _kernels.IMPLICIT, _kernels.SIZE))
     method = "DOP853" + (f", {implicit} of {steps} steps SDIRK4" if implicit else "")
     if left < n:
@@ -222,6 +250,47 @@ def _trajectory(model, x0, t, parts, rtol, atol, threads):
     if "harmonic" in sums:
         method += ", harmonic sums" if len(sums) == 1 else ", harmonic and direct sums"
     return Trajectory(t, states, log_energy, method, steps, float(state.real[_kernels.ERROR]))
+
+
+def _noisy(model, x0, t, noise, rng, step, threads):
+    field = model._field(x0)
+    x, states = x0.copy(), np.empty((len(t), *x0.shape))
+    steps, sums, before = 0, set(), 0.0
+    for k, time in enumerate(t):
+        left = int(np.ceil((time - before) / step * (1 - 1e-12)))
+        h = (time - before) / max(left, 1)
+        steps += left
+        while left:
+            part = min(left, max(1, NORMALS // (2 * x.size)))
+            sums |= _langevin(model, x, field, h, noise, rng.standard_normal((part, 2, *x.shape)), threads)
+            left -= part
+        states[k], before = x, time
+    log_energy = model._log_energies(states, field) if model._has_energy else None
+    method = "Strang splitting" + (", harmonic sums" if "harmonic" in sums else "")
+    return Trajectory(t, states, log_energy, method, steps, None)
+
+
+def _langevin(model, x, field, h, noise, normals, threads):
+    """Steps of size h, in place, as many as there are normals (steps, 2, n, d); returns how tokens were summed."""
+    n, d = x.shape
+    # Over half a step, of which the curvature takes (d - 2)/12 of the time 2 noise h/2: to second order.
+    width = np.sqrt(noise * h) * (1 - (d - 2) * noise * h / 12)
+    if (not threads or _threads_for(n * n) < 2) and not model._may_be_harmonic(n, field):
+        _kernels.langevin(x, field, h, width, normals)
+        sums = {"direct"}
+    else:
+        drift, log_mass, even, v, middle = np.empty_like(x), np.empty(n), np.zeros(n), np.empty_like(x), np.empty_like(x)
+        sums = set()
+        for first, second in normals:
+            _kernels.diffuse(x, first, width)
+            sums.add(model._evaluate_one(x, field, even, model.rtol, drift, log_mass))
+            _kernels.nudge(x, x, drift, log_mass, field, 0.5 * h, v, middle)
+            sums.add(model._evaluate_one(middle, field, even, model.rtol, drift, log_mass))
+            _kernels.nudge(x, middle, drift, log_mass, field, h, v, x)
+            _kernels.diffuse(x, second, width)
+    if not np.isfinite(x).all():
+        raise OverflowError("the unnormalized velocity exceeds the floating range: use normalization='softmax'")
+    return sums
 
 
 def _run(model, field, state, t, rtol, atol, states, threads):

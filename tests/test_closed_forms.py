@@ -235,7 +235,153 @@ def test_small_formulas():
         cf.prompt_threshold(1000.0, 0.1)
 
 
+def harmonic_oracle(degree, beta, d, normalization):
+    """40 digits of the formula."""
+    with mpmath.workdps(40):
+        b, nu = mpmath.mpf(beta), mpmath.mpf(d) / 2 - 1
+        value = lambda l: mpmath.gamma(nu + 1) * (2 / b) ** nu * mpmath.besseli(l + nu, b)
+        rate = degree * (degree + d - 2) / b * value(degree)
+        return rate / value(0) if normalization == "softmax" else rate
+
+
+@pytest.mark.parametrize("normalization", ["none", "softmax"])
+def test_rates_of_harmonics(normalization):
+    for degree, beta, d in ((0, 1.0, 5), (1, 2.0, 3), (5, 300.0, 1000), (3, 0.5, 2000), (40, 30.0, 2), (2, 1e-3, 3)):
+        expected = harmonic_oracle(degree, beta, d, normalization)
+        assert cf.harmonic_growth_rate(degree, beta, d, normalization) == pytest.approx(float(expected), rel=1e-11, abs=0)
+    assert cf.harmonic_growth_rate(2, 1e5, 3, "softmax") == pytest.approx(
+        float(harmonic_oracle(2, 1e5, 3, "softmax")), rel=1e-11
+    )
+    with pytest.raises(OverflowError, match="softmax"):
+        cf.harmonic_growth_rate(2, 1e5, 3)
+    got = cf.mode_growth_rate([0, 1, 2], 2.0, normalization)
+    np.testing.assert_array_equal(got, [cf.mode_growth_rate(k, 2.0, normalization) for k in range(3)])
+    if normalization == "none":
+        np.testing.assert_allclose(got, cf.circle_mode_growth([0, 1, 2], 2.0, 0.0), rtol=1e-13)
+
+
+def test_the_rates_are_those_of_the_velocity():
+    """A small wave of 200 tokens on the circle, and of the even law on the sphere by a product rule."""
+    n, k, beta = 200, 3, 4.0
+    angle = 2 * np.pi * np.arange(n) / n
+    circle = lambda t: np.column_stack([np.cos(t), np.sin(t)])
+    for normalization in ("softmax", "none"):
+        x = circle(angle + 1e-6 * np.cos(k * angle))
+        along = (oracles.velocity(x, beta, normalization) * circle(angle + np.pi / 2)).sum(axis=1)
+        rate = (along @ np.cos(k * angle)) / (1e-6 * n / 2)
+        # the rate of a displacement cos(k t) is that of its density
+        assert rate == pytest.approx(cf.mode_growth_rate(k, beta, normalization), rel=1e-4)
+    # Funk-Hecke: the mean of e^(beta t) P_l(t) over the sphere S^2
+    nodes, weights = np.polynomial.legendre.leggauss(60)
+    for degree in (1, 2, 6):
+        eigenvalue = (weights * np.exp(beta * nodes)) @ np.polynomial.legendre.Legendre.basis(degree)(nodes) / 2
+        assert cf.harmonic_growth_rate(degree, beta, 3) == pytest.approx(degree * (degree + 1) / beta * eigenvalue, rel=1e-11)
+
+
+@pytest.mark.compiled
+def test_modes():
+    assert [cf.fastest_mode(beta) for beta in (5, 10, 20, 50, 100, 200)] == [3, 4, 6, 10, 14, 20]
+    assert cf.fastest_mode(1e-3) == 1 and cf.fastest_mode(1e6) == pytest.approx(np.sqrt(2e6), abs=1)
+    for beta in (1e-5, 0.3, 4.0, 50.0):
+        k = mpmath.mpf(0), *map(mpmath.mpf, range(1, 200))
+        with mpmath.workdps(30):
+            squares = [mpmath.besseli(int(j), beta) ** 2 for j in k]
+            expected = mpmath.sqrt(sum(j**4 * s for j, s in zip(k, squares)) / sum(j**2 * s for j, s in zip(k, squares)))
+        assert cf.expected_modes(beta) == pytest.approx(float(expected), rel=1e-13)
+    assert cf.expected_modes(1e7) == pytest.approx(np.sqrt(1.5e7), rel=1e-6)
+    rng = np.random.default_rng(0)
+    counts = [mf.clusters.count_modes(mf.sphere.sample(1000, 2, rng), 10.0) for _ in range(200)]
+    assert np.mean(counts) == pytest.approx(cf.expected_modes(10.0), abs=4 * np.std(counts) / np.sqrt(200))
+
+
+@pytest.mark.compiled
+def test_the_lifetime_of_two_clusters():
+    for kappa, expected in ((0.0, 5.470837), (1.0, 34.648060), (2.0, 250.240192)):
+        assert cf.two_cluster_lifetime(2.0, 0.5, 2.0, kappa, 0.0) == pytest.approx(expected, abs=5e-7)
+    for beta, ratio in ((10, 1.0261), (40, 1.0013), (160, 1.0001)):
+        asymptotic = np.exp(beta) / (2 * beta)
+        assert cf.two_cluster_lifetime(np.pi / 2, 0.05, beta) / asymptotic == pytest.approx(ratio, abs=5e-5)
+    for start, stop, beta, kappa, cosine in (
+        (3.1, 1e-6, 0.5, 0.0, 1.0), (3.1415, 3.0, 100.0, 0.0, 1.0), (1.0, 0.999, 500.0, 0.3, -1.0), (0.5, 0.5, 1.0, 0.0, 1.0),
+        (1e-3, 1e-9, 1e6, 0.0, 0.0), (2.0, 0.1, 1e-6, 2.0, 0.5),
+    ):  # fmt: skip
+        with mpmath.workdps(30):
+            extra = mpmath.mpf(beta) * kappa * (1 - cosine)
+            slowness = lambda f: (1 + mpmath.exp(beta * (1 - mpmath.cos(f)) + extra)) / (2 * mpmath.sin(f))
+            a, b = mpmath.mpf(stop), mpmath.mpf(start)
+            points = [a + (b - a) * (1 - mpmath.mpf(2) ** -j) for j in range(40)] + [b]
+            points = sorted({*points, *(a + (b - a) * mpmath.mpf(2) ** -j for j in range(40))})
+            expected = float(mpmath.quad(slowness, points)) if b > a else 0.0
+        assert cf.two_cluster_lifetime(start, stop, beta, kappa, cosine) == pytest.approx(expected, rel=1e-10, abs=0)
+    with pytest.raises(OverflowError, match="it grows like"):
+        cf.two_cluster_lifetime(3.0, 0.1, 1e3)
+
+
+def test_the_times_of_caps():
+    """What the statement says, for draws in two and three caps; the escape is far later than the bound."""
+    rng = np.random.default_rng(1)
+    beta, eps = 30.0, 0.01
+    for groups in (2, 3):
+        n = 4 * groups
+        centres = np.eye(3)[:groups]
+        offset = rng.standard_normal((groups, 4, 3))
+        offset -= (offset * centres[:, None]).sum(axis=2, keepdims=True) * centres[:, None]
+        offset *= np.sqrt(2 * eps) * 0.9 / np.abs(offset).max()
+        x = mf.sphere.project((centres[:, None] + offset).reshape(n, 3))
+        own = np.repeat(centres, 4, axis=0)
+        assert ((x * own).sum(axis=1) >= 1 - eps).all()
+        alpha = np.cos(np.pi / 2 - 2 * np.arccos(1 - 2 * eps))
+        collapsed, kept = cf.cap_times(n, beta, eps, alpha)
+        assert collapsed < kept
+        run = mf.flow(mf.SelfAttention(beta), x, [collapsed, kept])
+        angle = np.arccos(1 - 8 * eps)
+        tau = n * angle / (2 * np.sin(angle)) * np.exp(8 * eps * beta)
+        delta = 2 * n * np.exp(-(1 - alpha) * beta) * tau / angle
+        for y in run.x:
+            assert ((y * own).sum(axis=1) >= 1 - 2 * eps).all()
+            spread = mf.sphere.distance(y, np.repeat(y[::4], 4, axis=0))
+            assert spread.max() <= 4 * angle * delta
+    with pytest.raises(OverflowError):
+        cf.cap_times(10, 1e5, 0.01, 0.0)
+
+
+def test_noise_and_long_context():
+    assert [cf.noise_critical_beta(d) for d in (2, 3, 4)] == pytest.approx([2.446918, 1.816155, 1.575257], abs=5e-7)
+    for d in (2, 3, 10, 10**4):
+        beta = cf.noise_critical_beta(d)
+        with mpmath.workdps(30):
+            half = mpmath.mpf(d) / 2
+            assert mpmath.besseli(half + 1, beta) / mpmath.besseli(half, beta) * d == pytest.approx(1.0, abs=1e-10)
+            exact = (mpmath.mpf(beta) / 2) ** half / mpmath.gamma(half) / mpmath.besseli(half, beta)
+        assert cf.noise_critical_coupling(beta, d) == pytest.approx(float(exact), rel=1e-10)
+        assert 2 * cf.noise_critical_coupling(beta, d) * cf.harmonic_growth_rate(1, beta, d) == pytest.approx(d - 1)
+    rng = np.random.default_rng(2)
+    for cosine, n, beta in ((0.3, 6, 2.0), (-0.1, 6, 5.0), (0.9, 8, 50.0), (0.0, 5, 1e-3)):
+        x = equiangular_tokens(cosine, n, 9, rng)
+        y = mf.SelfAttention(beta).layer(x, np.inf)
+        assert cf.long_context_cosine(cosine, n, beta) == pytest.approx((y @ y.T)[0, 1], abs=1e-13)
+    many = cf.long_context_cosine(0.5, 10**9, [1.0, 1e3])
+    assert many == pytest.approx([1.0, 0.5], abs=1e-6)
+    assert cf.long_context_cosine(1.0, 5, 3.0) == 1.0
+
+
 @pytest.mark.parametrize("call, message", [
+    (lambda: cf.harmonic_growth_rate(-1, 1.0, 3), "degree must hold integers that are at least 0"),
+    (lambda: cf.mode_growth_rate(0.5, 1.0), "k must hold integers that are at least 0"),
+    (lambda: cf.harmonic_growth_rate(1, 1.0, 1), "d must be at least 2"),
+    (lambda: cf.mode_growth_rate(1, 1.0, "soft"), "normalization must be one of"),
+    (lambda: cf.fastest_mode(0.0), "beta must be a finite number"),
+    (lambda: cf.expected_modes(-1.0), "beta must be a finite number"),
+    (lambda: cf.two_cluster_lifetime(np.pi, 0.1, 1.0), "start must be a finite number"),
+    (lambda: cf.two_cluster_lifetime(1.0, 1.1, 1.0), "stop must be a finite number"),
+    (lambda: cf.two_cluster_lifetime(1.0, 0.5, 1.0, -1.0), "kappa must be a finite number"),
+    (lambda: cf.two_cluster_lifetime(1.0, 0.5, 1.0, 1.0, 2.0), "position_cosine must be a finite number"),
+    (lambda: cf.cap_times(5, 1.0, 0.1, 0.0), "eps must be a finite number"),
+    (lambda: cf.cap_times(5, 1.0, 0.01, 1.5), "alpha must be a finite number"),
+    (lambda: cf.noise_critical_beta(1), "d must be at least 2"),
+    (lambda: cf.noise_critical_coupling(0.0, 2), "beta must be a finite number"),
+    (lambda: cf.long_context_cosine(-0.5, 3, 1.0), "cosine must be a finite number"),
+    (lambda: cf.long_context_cosine(0.5, 3, [1.0, 0.0]), "beta must be positive"),
     (lambda: cf.rotary_order_parameter([1.0, 1.0], [0.0], [1.0]), "must be equally many, got 2, 1"),
     (lambda: cf.rotary_order_parameter([-1.0], [0.0], [1.0]), "block_norms must be at least 0"),
     (lambda: cf.cubic_spread([[1.0, 0.0]], -1.0, 0.1), "beta must be a finite number"),

@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 TESTS = Path(__file__).parent
-CORE = ["kernels", "masks", "prompts", "properties", "inputs", "flow", "harmonics", "maximize", "sweep", "closed_forms",
-        "sphere", "claims", "plot"]  # fmt: skip
+CORE = ["kernels", "masks", "prompts", "properties", "inputs", "flow", "noise", "harmonics", "maximize", "sweep",
+        "closed_forms", "clusters", "measures", "meanfield", "sphere", "claims", "plot"]  # fmt: skip
 
 
 def test_lines_of_the_package(tmp_path):

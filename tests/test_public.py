@@ -13,6 +13,7 @@ import mfcore as mf
 ROOT = Path(__file__).parent.parent
 PACKAGE = Path(mf.__file__).parent
 MODULES = sorted(PACKAGE.glob("*.py"))
+SUBMODULES = (mf.sphere, mf.closed_forms, mf.masks, mf.clusters, mf.meanfield, mf.measures)
 
 
 def tree(path):
@@ -23,7 +24,7 @@ def test_names():
     assert sorted(mf.__all__) == sorted(set(mf.__all__))
     for name in mf.__all__:
         assert hasattr(mf, name)
-    for module in (mf.sphere, mf.closed_forms, mf.masks):
+    for module in SUBMODULES:
         public = {
             n
             for n, v in vars(module).items()
@@ -50,7 +51,7 @@ def test_names():
     (mf.masks.window, "(width)"),
     (mf.masks.prefix, "(length)"),
     (mf.masks.decay, "(rate, *, causal=True)"),
-    (mf.flow, "(model, x0, t, *, rtol=1e-10, atol=1e-12, layer_norm='post')"),
+    (mf.flow, "(model, x0, t, *, rtol=1e-10, atol=1e-12, layer_norm='post', noise=0.0, rng=None, step=None)"),
     (mf.maximize, "(model, x0, *, tol=1e-13, max_iter=10000)"),
     (mf.sweep, "(member, grid, *, path, seed, workers=None, client=None)"),
     (mf.sphere.sample, "(n, d, rng)"),
@@ -66,6 +67,21 @@ def test_names():
     (mf.closed_forms.large_scale_displacement, "(grad_log_density, beta, scale)"),
     (mf.closed_forms.universality_bound, "(n)"),
     (mf.closed_forms.prompt_threshold, "(beta, radius=1.0)"),
+    (mf.closed_forms.mode_growth_rate, "(k, beta, normalization='none')"),
+    (mf.closed_forms.harmonic_growth_rate, "(degree, beta, d, normalization='none')"),
+    (mf.closed_forms.fastest_mode, "(beta)"),
+    (mf.closed_forms.expected_modes, "(beta)"),
+    (mf.closed_forms.two_cluster_lifetime, "(start, stop, beta, kappa=0.0, position_cosine=1.0)"),
+    (mf.closed_forms.cap_times, "(n, beta, eps, alpha)"),
+    (mf.closed_forms.noise_critical_beta, "(d)"),
+    (mf.closed_forms.noise_critical_coupling, "(beta, d)"),
+    (mf.closed_forms.long_context_cosine, "(cosine, n, beta)"),
+    (mf.clusters.count_by_gaps, "(x, gap)"),
+    (mf.clusters.count_modes, "(x, beta)"),
+    (mf.measures.wasserstein2, "(x, y)"),
+    (mf.meanfield.circle_flow, "(model, density0, t, modes, *, noise=0.0)"),
+    (mf.meanfield.circle_equilibrium, "(model, order, modes)"),
+    (mf.meanfield.quantiles, "(density, n)"),
 ], ids=lambda value: getattr(value, "__qualname__", ""))  # fmt: skip
 def test_signatures(call, signature):
     assert str(inspect.signature(call)) == signature
@@ -125,7 +141,7 @@ def calls():
 def test_every_option_is_used_by_somebody():
     used = list(calls())
     things = [mf.SelfAttention, mf.AdditivePE, mf.AffineFeature, mf.ConcatPE, mf.Prompt, mf.flow, mf.maximize, mf.sweep]
-    things += [mf.positions_for, mf.prompt_for, mf.masks.decay]
+    things += [mf.positions_for, mf.prompt_for, mf.masks.decay, mf.meanfield.circle_flow]
     things += [getattr(mf.closed_forms, name) for name in mf.closed_forms.__all__]
     for thing in things:
         for place, (name, parameter) in enumerate(inspect.signature(thing).parameters.items()):
@@ -141,9 +157,9 @@ def test_every_option_is_used_by_somebody():
 def test_every_public_name_is_used_by_somebody():
     used = {called for called, _, _ in calls()}
     kinds = {"ClaimError", "ConvergenceError", "Maximizer", "Positions", "Trajectory", "__version__"}
-    kinds |= {"claims", "closed_forms", "masks", "plot", "sphere"}
-    functions = {name for module in (mf.sphere, mf.closed_forms, mf.masks) for name in module.__all__}
-    for name in (set(mf.__all__) - kinds) | (functions - {"Mask"}):
+    kinds |= {"claims", "closed_forms", "clusters", "masks", "meanfield", "measures", "plot", "sphere"}
+    functions = {name for module in SUBMODULES for name in module.__all__}
+    for name in (set(mf.__all__) - kinds) | (functions - {"Mask", "CircleDensity", "ResolutionError"}):
         assert name in used, name
 
 

@@ -320,10 +320,11 @@ def test_sigkill_at_random_moments(tmp_path):
 
 
 STOPPED = """
-import os, sys, time
+import os, signal, sys, time
 import mfcore as mf
 
 path, log = sys.argv[1:]
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
 
 def member(rng, k):
     with open(log, "a") as file:
