@@ -757,7 +757,7 @@ def noise_critical_beta(d):
 
     References
     ----------
-    Mun, Rosenzweig, arXiv 2604.16288.
+    Mun, Rosenzweig, arXiv 2606.05140 (for d = 2: 2604.16288).
     """
     d = _check.count("d", d, 2)
 
@@ -792,7 +792,7 @@ def noise_critical_coupling(beta, d):
     Notes
     -----
     Harmonics of degree l grow at rate :math:`l(l+d-2)(\lambda_l/\beta-\text{noise})`, see `harmonic_growth_rate`; degree 1
-    is the first to grow. Mun, Rosenzweig, arXiv 2604.16288.
+    is the first to grow. Mun, Rosenzweig, arXiv 2606.05140.
     """
     beta = _check.real("beta", beta, 0.0)
     d = _check.count("d", d, 2)

@@ -124,15 +124,37 @@ def circle_flow(model, density0, t, modes, *, noise=0.0):
         change = -1j * k * flux - noise * k**2 * c
         return np.concatenate([change.real, change.imag])
 
+    def jacobian(_, state):
+        c = state[:modes] + 1j * state[modes:]
+        density, velocity, mass = on_grid(c, 1.0), on_grid(1j * k * kernel[1:] * c, 0.0) / beta, 1.0
+        push = pushes / beta
+        if model.normalization == "softmax":
+            mass = on_grid(kernel[1:] * c, kernel[0])[:, None]
+            velocity = velocity / mass[:, 0]
+            push = (push - velocity[:, None] * masses) / mass
+        else:
+            velocity, push = np.exp(beta) * velocity, np.exp(beta) * push
+        flux = np.fft.rfft(velocity[:, None] * waves + density[:, None] * push, axis=0)[1 : modes + 1] / points
+        change = -1j * k[:, None] * flux
+        change[k - 1, k - 1] -= noise * k**2
+        change[k - 1, modes + k - 1] -= 1j * noise * k**2
+        return np.vstack([change.real, change.imag])
+
     def resolved(_, state):
         return RESOLVED - np.hypot(state[modes - last : modes], state[-last:]).max()
 
     resolved.terminal = True
+    # What a unit of each coefficient, real and imaginary, adds to the density, to Z, and to its derivative.
+    wave = np.exp(1j * np.multiply.outer(2 * np.pi * np.arange(points) / points, k))
+    waves = 2 * np.hstack([wave.real, -wave.imag])
+    masses = waves * np.tile(kernel[1:], 2)
+    pushes = 2 * np.hstack([-wave.imag, -wave.real]) * np.tile(k * kernel[1:], 2)
     first = np.concatenate([start.real, start.imag])
     states = first[:, None]
     if t[-1] > 0:
-        method = "BDF" if noise > 0 else "DOP853"  # diffusion is stiff
-        run = solve_ivp(slope, (0.0, t[-1]), first, method, t_eval=t, events=resolved, rtol=TOLERANCE, atol=TOLERANCE)
+        # diffusion is stiff
+        method = {"method": "BDF", "jac": jacobian} if noise > 0 else {"method": "DOP853"}
+        run = solve_ivp(slope, (0.0, t[-1]), first, t_eval=t, events=resolved, rtol=TOLERANCE, atol=TOLERANCE, **method)
         if run.status == 1:
             raise ResolutionError(
                 f"from time {run.t_events[0][0]:.6g} on the density is too narrow for {modes} modes: take more, report "
