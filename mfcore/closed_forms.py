@@ -656,8 +656,7 @@ def two_cluster_lifetime(start, stop, beta, kappa=0.0, position_cosine=1.0):
     Notes
     -----
     Integrated in :math:`w = \log\tan(\varphi/2)`, where :math:`d\varphi/\sin\varphi = dw` and
-    :math:`\cos\varphi = -\tanh w`. For two tokens: Geshkovski, Koubbi, Polyanskiy, Rigollet, arXiv 2410.06833; the
-    encoding is the book's.
+    :math:`\cos\varphi = -\tanh w`. Known without an encoding; the encoding is the book's.
     """
     start = _check.real("start", start, 0.0, np.pi)
     stop = _check.real("stop", stop, 0.0, start * (1 + 1e-15))

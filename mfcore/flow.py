@@ -100,7 +100,8 @@ def flow(model, x0, t, *, rtol=1e-10, atol=1e-12, layer_norm="post", noise=0.0, 
     rng : numpy.random.Generator
         For the noise, and with it only. Several starts get a stream each, spawned from it.
     step : float
-        Longest time step of a noisy flow, and of it only. Its tolerances have no meaning then.
+        Longest time step of a noisy flow, and of it only, small against the time in which a cluster contracts
+        (about 1 for the softmax, e^-beta without). The tolerances have no meaning then.
 
     Returns
     -------

@@ -278,6 +278,21 @@ def test_metastable_clusters_live_as_long_as_the_integral_says(beta, sizes):
 
 
 @pytest.mark.compiled
+def test_reports_within_a_long_first_step():
+    """Equal tokens in a slow drift: reports inside the first step are those asked for alone."""
+    angle = np.repeat([0, 2.5387760166475286], 3)
+    x = np.column_stack([np.cos(angle), np.sin(angle)])
+    model, times = mf.SelfAttention(10.287871402660011), np.linspace(0, 30142039.142219353, 301)[1:]
+    run = mf.flow(model, x, times)
+    for k in (0, 10, 150):
+        alone = mf.flow(model, x, times[k : k + 1])
+        np.testing.assert_allclose(run.x[k], alone.x[0], rtol=0, atol=1e-9)
+    begin = mf.sphere.distance(run.x[0, 0], run.x[0, -1])
+    spent = lifetime(begin, angle[-1], 10.287871402660011)
+    assert spent == pytest.approx(times[0], rel=1e-6)
+
+
+@pytest.mark.compiled
 def test_staircase_at_beta_2000():
     """Five tokens merge one after the other; the energy rests between, and each plateau counts the clusters."""
     beta = 2000.0
