@@ -10,7 +10,7 @@ ROUNDING = 1e-13  # a slope of the density is zero below this part of the sum of
 
 
 def count_by_gaps(x, gap):
-    """Number of groups of tokens that no chain of steps shorter than `gap` joins.
+    """Number of groups of tokens, each joined by a chain of steps of at most `gap`.
 
     Parameters
     ----------
