@@ -514,7 +514,7 @@ def harmonic_growth_rate(degree, beta, d, normalization="none"):
     -----
     A density :math:`1+\varepsilon Y_l` has the velocity :math:`\varepsilon\lambda_l\nabla Y_l/\beta`, whose divergence is
     :math:`-l(l+d-2)` times as large as its potential. The eigenvalues of the kernel :math:`e^{\beta\langle x,y\rangle}`
-    are those of the Funk-Hecke formula. For the circle: Geshkovski, Letrouit, Polyanskiy, Rigollet, arXiv 2312.10794.
+    are those of the Funk-Hecke formula. Known in the field; the proof is the book's.
     """
     degree = _modes("degree", degree)
     beta = _check.real("beta", beta, 0.0)

@@ -8,7 +8,7 @@ from scipy.optimize import brentq
 from scipy.special import ive
 
 from . import _check
-from .attention import _exp_or_overflow, _require_model
+from .attention import _require_model
 
 __all__ = ["CircleDensity", "ResolutionError", "circle_equilibrium", "circle_flow", "quantiles"]
 
@@ -46,11 +46,6 @@ class CircleDensity:
     density: np.ndarray
     log_energy: np.ndarray
     tail: np.ndarray
-
-    @property
-    def energy(self):
-        """ndarray, (k,): the energy; OverflowError where only its logarithm is finite."""
-        return _exp_or_overflow(self.log_energy)
 
 
 def circle_flow(model, density0, t, modes, *, noise=0.0):
