@@ -1,6 +1,6 @@
 """Mean-field transformers: attention dynamics on the sphere and the laws that maximize the attention energy."""
 
-from . import claims, closed_forms, clusters, masks, meanfield, measures, plot, sphere
+from . import claims, closed_forms, clusters, masks, meanfield, measures, plot, rank, sphere
 from ._version import __version__
 from .attention import SelfAttention
 from .auxiliary import AdditivePE, AffineFeature, ConcatPE, Prompt, RotaryPE
@@ -35,6 +35,7 @@ __all__ = [
     "plot",
     "positions_for",
     "prompt_for",
+    "rank",
     "sphere",
     "sweep",
 ]

@@ -3,25 +3,30 @@
 import numpy as np
 from scipy.integrate import quad
 from scipy.optimize import brentq
-from scipy.special import gammaln, hyp0f1, ive, lambertw
+from scipy.special import betaln, gammaln, hyp0f1, ive, lambertw
 
 from . import _check
 
 __all__ = [
     "cap_times",
+    "causal_rollout",
     "circle_mode_growth",
     "circle_stability_threshold",
     "cubic_spread",
+    "decay_rollout",
     "equiangular_rate",
     "expected_modes",
     "fastest_mode",
     "harmonic_growth_rate",
+    "head_freedom",
     "large_scale_displacement",
     "long_context_cosine",
     "mode_growth_rate",
     "noise_critical_beta",
     "noise_critical_coupling",
     "prompt_threshold",
+    "retrieval_critical_time",
+    "retrieval_profile",
     "rotary_order_parameter",
     "time_to_cosine",
     "two_cluster_lifetime",
@@ -833,3 +838,194 @@ def long_context_cosine(cosine, n, beta):
     top = cosine + (1 - cosine) * (2 * a * b + (n - 2) * b**2)
     bottom = cosine + (1 - cosine) * (a**2 + (n - 1) * b**2)
     return top / bottom if beta.ndim else float(top / bottom)
+
+
+def head_freedom(n, heads, d_k):
+    r"""Degrees of freedom left to the heads when only the sum of their outputs is known: n (heads - 1) d_k.
+
+    Parameters
+    ----------
+    n, heads, d_k : int
+        Tokens, heads, width of a head; each at least 1. Outputs of all heads are written to one space of width d_k.
+
+    Returns
+    -------
+    int
+        Dimension of the set of head outputs with one given sum.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For numbers that are no such integers.
+
+    References
+    ----------
+    Cirrincione, arXiv 2604.23681 (the count in its abstract).
+    """
+    n, heads, d_k = (_check.count(name, value) for name, value in (("n", n), ("heads", heads), ("d_k", d_k)))
+    return n * (heads - 1) * d_k
+
+
+def causal_rollout(n, layers):
+    r"""Product of layers of uniform causal attention: how much of each token is in each, layers later.
+
+    Parameters
+    ----------
+    n : int
+        Number of tokens; 8 n^2 bytes are used.
+    layers : int
+        Number of layers, at least 0.
+
+    Returns
+    -------
+    ndarray, (n, n)
+        :math:`A^L` with :math:`A_{ij} = 1/i` for :math:`j\le i` (counted from 1): lower triangular, rows of sum 1.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For numbers that are no such integers.
+
+    Notes
+    -----
+    The entries have the closed form of a Hausdorff mean,
+
+    .. math:: (A^L)_{ij} = \binom{i-1}{j-1}\int_0^1 u^{j-1}(1-u)^{i-j}\,\frac{(\log 1/u)^{L-1}}{(L-1)!}\,du,
+
+    a sum of alternating powers :math:`k^{-L}`; powers of the matrix are used, for their terms have one sign.
+    """
+    n = _check.count("n", n)
+    layers = _check.count("layers", layers, 0)
+    return np.linalg.matrix_power(np.tri(n) / np.arange(1, n + 1)[:, None], layers)
+
+
+def decay_rollout(offset, layers, decay):
+    r"""Mass that layers of content-free attention with a causal decay put on the token at a distance.
+
+    .. math:: \binom{L-1+k}{k}\, e^{-mk} (1-e^{-m})^L
+
+    Parameters
+    ----------
+    offset : int or array_like of int
+        Distance k to the token, at least 0.
+    layers : int
+        Number of layers L, at least 1.
+    decay : float
+        Decay m a token of distance in one layer, positive.
+
+    Returns
+    -------
+    float or ndarray
+        The mass, of the shape of offset; exact for a token with infinitely many before it.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For numbers that are none, or out of range.
+    """
+    layers = _check.count("layers", layers)
+    decay = _check.real("decay", decay, 0.0)
+    offset = _check.real_array("offset", offset, (0, 1))
+    if (offset != np.floor(offset)).any() or (offset < 0).any():
+        raise ValueError(f"offset must hold integers of at least 0, got {offset}")
+    log_paths = -np.log(layers + offset) - betaln(layers, offset + 1)  # of binom(layers - 1 + offset, offset)
+    mass = np.exp(log_paths - decay * offset + layers * np.log(-np.expm1(-decay)))
+    return mass if offset.ndim else float(mass)
+
+
+def _retrieval(beta, decay, width, terms):
+    """The modes' weights c_n and rates a_n, and the checked decay."""
+    beta = _check.real("beta", beta, 0.0)
+    decay = _check.real("decay", decay, 0.0)
+    width = _check.real("width", width, 0.0)
+    n = np.arange(1, _check.count("terms", terms) + 1)
+    with np.errstate(over="ignore"):
+        rates = n**2 * ive(n, beta) * np.exp(beta)
+    if not np.isfinite(rates).all():
+        raise OverflowError("the rates of the modes exceed the floating range: take a smaller beta")
+    return np.exp(-((np.pi * n / width) ** 2) / 2), rates, decay
+
+
+def retrieval_profile(s0, t, beta, decay=1.0, width=8.0, terms=20):
+    r"""How well the last token of a long prompt retrieves the token that started at a relative position.
+
+    .. math:: S_t(s_0) = \sum_{n\ge1} e^{-\pi^2n^2/(2M^2)}\,
+              \frac{\lambda e^{\lambda s_0}}{e^\lambda-1}\sqrt{\frac{a_nt}{Y}}\,I_1\!\left(2\sqrt{a_ntY}\right),\quad
+              a_n = n^2I_n(\beta),\quad Y=\log\frac{e^\lambda-1}{e^{\lambda s_0}-1}
+
+    Parameters
+    ----------
+    s0 : float or array_like
+        Positions relative to the length of the prompt, in (0, 1].
+    t : float
+        Time, not negative; velocities are :math:`\beta e^{\beta\cos}\sin` on the circle, averaged over the tokens before
+        with the weights of the decay.
+    beta : float
+        Inverse temperature.
+    decay : float, optional
+        Decay lambda of attention over the whole prompt, positive.
+    width : float, optional
+        M: the smaller, the wider the window in which a token counts as retrieved.
+    terms : int, optional
+        Modes kept.
+
+    Returns
+    -------
+    float or ndarray
+        S_t, of the shape of s0; zero at t = 0.
+
+    Raises
+    ------
+    OverflowError
+        If it exceeds the floating range.
+    TypeError, ValueError
+        For numbers that are none, or out of range.
+
+    Notes
+    -----
+    :math:`1/n` times a term is the correlation that n causal tokens, independent and uniform at time 0, have to leading order.
+
+    References
+    ----------
+    Duerinckx, Geshkovski, Rossi, arXiv 2605.09213, and the code published with it.
+    """
+    weights, rates, decay = _retrieval(beta, decay, width, terms)
+    t = _check.real("t", t, 0.0, strict=False)
+    s0 = _check.real_array("s0", s0, (0, 1))
+    if (s0 <= 0).any() or (s0 > 1).any():
+        raise ValueError(f"s0 must be in (0, 1], got {s0}")
+    reach = np.log(np.expm1(decay) / np.expm1(decay * s0))[..., None]
+    with np.errstate(over="ignore", invalid="ignore"):
+        # sqrt(c/Y) I_1(2 sqrt(c Y)) = c 0F1(2; c Y), also at Y = 0
+        profile = (weights * rates * t * hyp0f1(2, rates * t * reach)).sum(axis=-1)
+        profile = profile * decay * np.exp(decay * s0) / np.expm1(decay)
+    if not np.isfinite(profile).all():
+        raise OverflowError("the profile exceeds the floating range: take a smaller t or beta")
+    return profile if s0.ndim else float(profile)
+
+
+def retrieval_critical_time(beta, decay=1.0, width=8.0, terms=20):
+    r"""Time at which the last tokens cease to be retrieved the better the later they stand.
+
+    .. math:: t_{crit} = 2(1-e^{-\lambda})\,\frac{\sum_n c_na_n}{\sum_n c_na_n^2},\qquad c_n = e^{-\pi^2n^2/(2M^2)}
+
+    Parameters
+    ----------
+    beta, decay, width, terms
+        As in `retrieval_profile`.
+
+    Returns
+    -------
+    float
+        Where the slope of the profile at s0 = 1 changes from positive to negative.
+
+    Raises
+    ------
+    OverflowError
+        If a mode's rate exceeds the floating range.
+    TypeError, ValueError
+        For numbers that are none, or out of range.
+    """
+    weights, rates, decay = _retrieval(beta, decay, width, terms)
+    share = weights * rates / (weights * rates).sum()
+    return float(-2 * np.expm1(-decay) / (share * rates).sum())

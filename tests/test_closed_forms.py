@@ -365,7 +365,79 @@ def test_noise_and_long_context():
     assert cf.long_context_cosine(1.0, 5, 3.0) == 1.0
 
 
+def test_rollouts():
+    A = np.array([[1, 0, 0], [1 / 2, 1 / 2, 0], [1 / 3, 1 / 3, 1 / 3]])
+    np.testing.assert_array_equal(cf.causal_rollout(3, 0), np.eye(3))
+    np.testing.assert_allclose(cf.causal_rollout(3, 3), A @ A @ A, rtol=1e-15)
+    with mpmath.workdps(60):  # the alternating sum of the integral's powers
+        for i, j, layers in ((1, 1, 5), (7, 3, 4), (30, 2, 9), (30, 15, 40), (30, 30, 2)):
+            powers = ((-1) ** k * mpmath.binomial(i - j, k) * mpmath.mpf(j + k) ** -layers for k in range(i - j + 1))
+            exact = mpmath.binomial(i - 1, j - 1) * mpmath.fsum(powers)
+            assert cf.causal_rollout(30, layers)[i - 1, j - 1] == pytest.approx(float(exact), rel=1e-13)
+    assert cf.causal_rollout(50, 10**9)[:, 0] == pytest.approx(1.0, abs=1e-12)
+
+    # A token far from the start, by the matrix; and the law of a sum, which has mass 1 and mean L/(e^m - 1).
+    n, decay = 200, 0.5
+    rows = np.exp(np.array([[mf.masks.decay(decay)(i, j) for j in range(n)] for i in range(n)]))
+    rows /= rows.sum(axis=1, keepdims=True)
+    for layers in (1, 2, 7):
+        mass = np.linalg.matrix_power(rows, layers)[-1, ::-1]
+        assert cf.decay_rollout(np.arange(60), layers, decay) == pytest.approx(mass[:60], rel=1e-10)
+    for layers, decay in ((1, 1e-3), (50, 0.1), (10**6, 5.0)):
+        k = np.arange(20 * int(layers / np.expm1(decay) + 1000))
+        mass = cf.decay_rollout(k, layers, decay)
+        assert mass.sum() == pytest.approx(1.0, rel=1e-9)
+        assert (k * mass).sum() == pytest.approx(layers / np.expm1(decay), rel=1e-8)
+    assert type(cf.decay_rollout(3, 2, 1.0)) is float and cf.decay_rollout(0, 1, 1e3) == 1.0
+    assert cf.head_freedom(128, 12, 64) == 90112 and cf.head_freedom(5, 1, 3) == 0
+
+
+def test_retrieval():
+    """The sum by its series in high precision; the published minima and critical times; their meaning."""
+    with mpmath.workdps(40):
+        for s0, t, beta, decay, width, terms in ((0.3, 1.0, 1.0, 1.0, 8.0, 20), (0.01, 2.0, 2.0, 0.3, 5.0, 8)):
+            total = mpmath.mpf(0)
+            for n in range(1, terms + 1):
+                at = n**2 * mpmath.besseli(n, beta) * t
+                y = mpmath.log(mpmath.expm1(decay) / mpmath.expm1(mpmath.mpf(decay) * s0))
+                weight = mpmath.exp(-((mpmath.pi * n / width) ** 2) / 2)
+                total += weight * mpmath.sqrt(at / y) * mpmath.besseli(1, 2 * mpmath.sqrt(at * y))
+            total *= decay * mpmath.exp(mpmath.mpf(decay) * s0) / mpmath.expm1(decay)
+            found = cf.retrieval_profile(s0, t, beta, decay, width=width, terms=terms)
+            assert type(found) is float and found == pytest.approx(float(total), rel=1e-12)
+    s0 = np.linspace(1e-4, 1.0, 20001)
+    for t, lowest in ((0.25, 0.0625), (0.5, 0.1251), (1.0, 0.2593), (1.5, 0.4183), (2.0, 0.6329)):
+        profile = cf.retrieval_profile(s0, t, 1.0)
+        assert s0[profile.argmin()] == pytest.approx(lowest, abs=1.1e-4)
+        assert (np.diff(np.sign(np.diff(profile))) != 0).sum() == 1  # one interior minimum
+    assert cf.retrieval_critical_time(1.0) == pytest.approx(2.457489, abs=5e-7)
+    assert cf.retrieval_critical_time(2.0) == pytest.approx(0.600716, abs=5e-7)
+    for beta, decay, width, terms in ((1.0, 1.0, 8.0, 20), (0.2, 3.0, 4.0, 10)):
+        critical = cf.retrieval_critical_time(beta, decay, width, terms)
+        for t, sign in ((0.999, 1), (1.001, -1)):
+            end = cf.retrieval_profile([1 - 1e-6, 1.0], t * critical, beta, decay, width, terms)
+            assert np.sign(end[1] - end[0]) == sign
+    assert cf.retrieval_profile(0.5, 0.0, 1.0) == 0.0
+    for call in (lambda: cf.retrieval_profile(0.1, 1e9, 1.0), lambda: cf.retrieval_critical_time(1e3)):
+        with pytest.raises(OverflowError, match="exceeds? the floating range"):
+            call()
+
+
 @pytest.mark.parametrize("call, message", [
+    (lambda: cf.head_freedom(0, 1, 1), "n must be at least 1"),
+    (lambda: cf.head_freedom(1, 1, 0), "d_k must be at least 1"),
+    (lambda: cf.causal_rollout(3, -1), "layers must be at least 0"),
+    (lambda: cf.decay_rollout(-1, 1, 1.0), "offset must hold integers of at least 0"),
+    (lambda: cf.decay_rollout([0.5], 1, 1.0), "offset must hold integers of at least 0"),
+    (lambda: cf.decay_rollout(1, 0, 1.0), "layers must be at least 1"),
+    (lambda: cf.decay_rollout(1, 1, 0.0), "decay must be a finite number"),
+    (lambda: cf.retrieval_profile(0.0, 1.0, 1.0), "s0 must be in"),
+    (lambda: cf.retrieval_profile([0.5, 1.1], 1.0, 1.0), "s0 must be in"),
+    (lambda: cf.retrieval_profile(0.5, -1.0, 1.0), "t must be a finite number"),
+    (lambda: cf.retrieval_profile(0.5, 1.0, 0.0), "beta must be a finite number"),
+    (lambda: cf.retrieval_profile(0.5, 1.0, 1.0, 0.0), "decay must be a finite number"),
+    (lambda: cf.retrieval_critical_time(1.0, 1.0, 0.0), "width must be a finite number"),
+    (lambda: cf.retrieval_critical_time(1.0, 1.0, 1.0, 0), "terms must be at least 1"),
     (lambda: cf.harmonic_growth_rate(-1, 1.0, 3), "degree must hold integers that are at least 0"),
     (lambda: cf.mode_growth_rate(0.5, 1.0), "k must hold integers that are at least 0"),
     (lambda: cf.harmonic_growth_rate(1, 1.0, 1), "d must be at least 2"),

@@ -15,10 +15,10 @@ METHODS = [mf.SelfAttention.velocity, mf.SelfAttention.layer, mf.SelfAttention.e
 METHODS += [mf.SelfAttention.layers, mf.SelfAttention.method_for]
 CLASSES += [mf.AffineFeature, mf.Prompt]
 FUNCTIONS = [mf.flow, mf.maximize, mf.sweep, mf.positions_for, mf.prompt_for]
-for module in (mf.sphere, mf.closed_forms, mf.masks, mf.clusters, mf.meanfield, mf.measures):
+for module in (mf.sphere, mf.closed_forms, mf.masks, mf.clusters, mf.meanfield, mf.measures, mf.rank):
     FUNCTIONS += [thing for name in module.__all__ if inspect.isfunction(thing := getattr(module, name))]
 CORE = ["sphere", "auxiliary", "masks", "attention", "flow", "maximize", "targets", "closed_forms", "clusters", "meanfield"]
-CORE += ["measures", "claims", "plot", "sweep"]
+CORE += ["measures", "rank", "claims", "plot", "sweep"]
 
 
 def name_of(thing):

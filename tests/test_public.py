@@ -13,7 +13,7 @@ import mfcore as mf
 ROOT = Path(__file__).parent.parent
 PACKAGE = Path(mf.__file__).parent
 MODULES = sorted(PACKAGE.glob("*.py"))
-SUBMODULES = (mf.sphere, mf.closed_forms, mf.masks, mf.clusters, mf.meanfield, mf.measures)
+SUBMODULES = (mf.sphere, mf.closed_forms, mf.masks, mf.clusters, mf.meanfield, mf.measures, mf.rank)
 
 
 def tree(path):
@@ -76,6 +76,15 @@ def test_names():
     (mf.closed_forms.noise_critical_beta, "(d)"),
     (mf.closed_forms.noise_critical_coupling, "(beta, d)"),
     (mf.closed_forms.long_context_cosine, "(cosine, n, beta)"),
+    (mf.closed_forms.head_freedom, "(n, heads, d_k)"),
+    (mf.closed_forms.causal_rollout, "(n, layers)"),
+    (mf.closed_forms.decay_rollout, "(offset, layers, decay)"),
+    (mf.closed_forms.retrieval_profile, "(s0, t, beta, decay=1.0, width=8.0, terms=20)"),
+    (mf.closed_forms.retrieval_critical_time, "(beta, decay=1.0, width=8.0, terms=20)"),
+    (mf.rank.numerical, "(x, rtol=1e-10)"),
+    (mf.rank.affine, "(x, rtol=1e-10)"),
+    (mf.rank.distance_to_rank_one, "(x)"),
+    (mf.rank.effective, "(x)"),
     (mf.clusters.count_by_gaps, "(x, gap)"),
     (mf.clusters.count_modes, "(x, beta)"),
     (mf.measures.wasserstein2, "(x, y)"),
@@ -157,7 +166,7 @@ def test_every_option_is_used_by_somebody():
 def test_every_public_name_is_used_by_somebody():
     used = {called for called, _, _ in calls()}
     kinds = {"ClaimError", "ConvergenceError", "Maximizer", "Positions", "Trajectory", "__version__"}
-    kinds |= {"claims", "closed_forms", "clusters", "masks", "meanfield", "measures", "plot", "sphere"}
+    kinds |= {"claims", "closed_forms", "clusters", "masks", "meanfield", "measures", "plot", "rank", "sphere"}
     functions = {name for module in SUBMODULES for name in module.__all__}
     for name in (set(mf.__all__) - kinds) | (functions - {"Mask", "CircleDensity", "ResolutionError"}):
         assert name in used, name
