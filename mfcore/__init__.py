@@ -1,6 +1,6 @@
 """Mean-field transformers: attention dynamics on the sphere and the laws that maximize the attention energy."""
 
-from . import claims, closed_forms, clusters, masks, meanfield, measures, plot, rank, sphere
+from . import claims, closed_forms, clusters, masks, meanfield, measures, networks, plot, rank, sphere
 from ._version import __version__
 from .attention import SelfAttention
 from .auxiliary import AdditivePE, AffineFeature, ConcatPE, Prompt, RotaryPE
@@ -32,6 +32,7 @@ __all__ = [
     "maximize",
     "meanfield",
     "measures",
+    "networks",
     "plot",
     "positions_for",
     "prompt_for",

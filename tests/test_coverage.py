@@ -8,7 +8,7 @@ from pathlib import Path
 
 TESTS = Path(__file__).parent
 CORE = ["kernels", "masks", "prompts", "properties", "inputs", "flow", "noise", "harmonics", "maximize", "sweep",
-        "closed_forms", "clusters", "measures", "meanfield", "rank", "sphere", "claims", "plot"]  # fmt: skip
+        "closed_forms", "clusters", "measures", "meanfield", "networks", "rank", "sphere", "claims", "plot"]  # fmt: skip
 
 
 def test_lines_of_the_package(tmp_path):

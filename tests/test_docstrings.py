@@ -10,15 +10,15 @@ import pytest
 import mfcore as mf
 
 CLASSES = [mf.SelfAttention, mf.AdditivePE, mf.RotaryPE, mf.ConcatPE]
-RESULTS = [mf.Trajectory, mf.Maximizer, mf.Positions, mf.meanfield.CircleDensity]
+RESULTS = [mf.Trajectory, mf.Maximizer, mf.Positions, mf.meanfield.CircleDensity, mf.networks.Run]
 METHODS = [mf.SelfAttention.velocity, mf.SelfAttention.layer, mf.SelfAttention.energy, mf.SelfAttention.log_energy]
-METHODS += [mf.SelfAttention.layers, mf.SelfAttention.method_for]
-CLASSES += [mf.AffineFeature, mf.Prompt]
+METHODS += [mf.SelfAttention.layers, mf.SelfAttention.method_for, mf.networks.Transformer.run]
+CLASSES += [mf.AffineFeature, mf.Prompt, mf.networks.Transformer]
 FUNCTIONS = [mf.flow, mf.maximize, mf.sweep, mf.positions_for, mf.prompt_for]
-for module in (mf.sphere, mf.closed_forms, mf.masks, mf.clusters, mf.meanfield, mf.measures, mf.rank):
+for module in (mf.sphere, mf.closed_forms, mf.masks, mf.clusters, mf.meanfield, mf.measures, mf.networks, mf.rank):
     FUNCTIONS += [thing for name in module.__all__ if inspect.isfunction(thing := getattr(module, name))]
 CORE = ["sphere", "auxiliary", "masks", "attention", "flow", "maximize", "targets", "closed_forms", "clusters", "meanfield"]
-CORE += ["measures", "rank", "claims", "plot", "sweep"]
+CORE += ["measures", "networks", "rank", "claims", "plot", "sweep"]
 
 
 def name_of(thing):

@@ -13,7 +13,7 @@ import mfcore as mf
 ROOT = Path(__file__).parent.parent
 PACKAGE = Path(mf.__file__).parent
 MODULES = sorted(PACKAGE.glob("*.py"))
-SUBMODULES = (mf.sphere, mf.closed_forms, mf.masks, mf.clusters, mf.meanfield, mf.measures, mf.rank)
+SUBMODULES = (mf.sphere, mf.closed_forms, mf.masks, mf.clusters, mf.meanfield, mf.measures, mf.networks, mf.rank)
 
 
 def tree(path):
@@ -81,6 +81,12 @@ def test_names():
     (mf.closed_forms.decay_rollout, "(offset, layers, decay)"),
     (mf.closed_forms.retrieval_profile, "(s0, t, beta, decay=1.0, width=8.0, terms=20)"),
     (mf.closed_forms.retrieval_critical_time, "(beta, decay=1.0, width=8.0, terms=20)"),
+    (mf.networks.Transformer, "(blocks: tuple, heads: int, norm: str | None = 'layer', before: bool = False, eps: float = 1e-12, mask: mfcore.masks.Mask | None = None, rotary: float | None = None, residual: bool = True, perceptron: bool = True) -> None"),
+    (mf.networks.Transformer.run, "(self, x, depth=None)"),
+    (mf.networks.read, "(path, sha256, command)"),
+    (mf.networks.entropy, "(attention)"),
+    (mf.networks.rollout, "(attention, residual=0.5)"),
+    (mf.networks.influence, "(network, x, depth=None)"),
     (mf.rank.numerical, "(x, rtol=1e-10)"),
     (mf.rank.affine, "(x, rtol=1e-10)"),
     (mf.rank.distance_to_rank_one, "(x)"),
@@ -166,9 +172,9 @@ def test_every_option_is_used_by_somebody():
 def test_every_public_name_is_used_by_somebody():
     used = {called for called, _, _ in calls()}
     kinds = {"ClaimError", "ConvergenceError", "Maximizer", "Positions", "Trajectory", "__version__"}
-    kinds |= {"claims", "closed_forms", "clusters", "masks", "meanfield", "measures", "plot", "rank", "sphere"}
+    kinds |= {"claims", "closed_forms", "clusters", "masks", "meanfield", "measures", "networks", "plot", "rank", "sphere"}
     functions = {name for module in SUBMODULES for name in module.__all__}
-    for name in (set(mf.__all__) - kinds) | (functions - {"Mask", "CircleDensity", "ResolutionError"}):
+    for name in (set(mf.__all__) - kinds) | (functions - {"Mask", "CircleDensity", "ResolutionError", "Run"}):
         assert name in used, name
 
 
