@@ -15,11 +15,12 @@ ifneq ($(shell $(BIN)/python -c 'print(1)' 2>/dev/null),1)
 .PHONY: $(STAMP)
 endif
 
-.PHONY: help book test execute ledger mutants lab serve bench clean distclean
+.PHONY: help book test extras execute ledger mutants lab serve bench clean distclean
 
 help:
 	@echo "make book       build the pages into $(HTML), strictly"
 	@echo "make test       run every test and every notebook, and compare"
+	@echo "make extras     add what the tests of training and of published weights need (a minute)"
 	@echo "make serve      show the built pages at http://localhost:$(PORT)"
 	@echo "make lab        open the notebooks in JupyterLab"
 	@echo "make execute    run the notebooks in place (FILES=book/NAME.ipynb for some)"
@@ -55,6 +56,9 @@ book: $(STAMP)
 
 test: $(STAMP)
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
+
+extras: $(STAMP)
+	$(BIN)/python -m pip install --disable-pip-version-check -r requirements-extras.lock
 
 execute: $(STAMP)
 	$(BIN)/python book/_tools/execute.py $(FILES)

@@ -60,8 +60,8 @@ class Transformer:
         Whether N acts on the input of attention and perceptron and not on the sum.
     eps : float, optional
         Added to the variance in N.
-    mask : Mask, optional
-        What is added to the logits, from `mfcore.masks`.
+    mask : Mask or sequence of Mask, optional
+        What is added to the logits, from `mfcore.masks`; of several the sum.
     rotary : float, optional
         Base of the frequencies base^(-2k/d_k) by which queries and keys are turned, in pairs of neighbouring coordinates.
     residual : bool, optional
@@ -84,7 +84,7 @@ class Transformer:
     norm: str | None = "layer"
     before: bool = False
     eps: float = 1e-12
-    mask: Mask | None = None
+    mask: Mask | tuple | None = None
     rotary: float | None = None
     residual: bool = True
     perceptron: bool = True
@@ -92,8 +92,10 @@ class Transformer:
     def __post_init__(self):
         if self.norm is not None:
             _check.choice("norm", self.norm, ("layer", "rms"))
-        if self.mask is not None and not isinstance(self.mask, Mask):
+        masks = self.mask if isinstance(self.mask, (list, tuple)) else () if self.mask is None else (self.mask,)
+        if not all(isinstance(mask, Mask) for mask in masks):
             raise TypeError(f"mask must come from mfcore.masks, or be None, got {self.mask!r}")
+        object.__setattr__(self, "mask", tuple(masks))
         for name in ("before", "residual", "perceptron"):
             if not isinstance(getattr(self, name), bool):
                 raise TypeError(f"{name} must be True or False, got {getattr(self, name)!r}")
@@ -153,8 +155,8 @@ class Transformer:
         if self.rotary is not None:
             query, key = self._rotated(query), self._rotated(key)
         logits = query @ np.swapaxes(key, -1, -2) / np.sqrt(query.shape[-1])
-        if self.mask is not None:
-            logits = logits + self.mask(*np.indices(logits.shape[-2:]))
+        for mask in self.mask:
+            logits = logits + mask(*np.indices(logits.shape[-2:]))
         weights = np.exp(logits - logits.max(axis=-1, keepdims=True))
         weights /= weights.sum(axis=-1, keepdims=True)
         mixed = np.moveaxis(weights @ value, -3, -2).reshape(*x.shape[:-1], -1)

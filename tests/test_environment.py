@@ -40,6 +40,22 @@ def test_the_lock_holds_what_the_project_asks_for(group):
         assert pins[canonicalize_name(requirement.name)] in requirement.specifier, requirement
 
 
+@pytest.mark.parametrize("group", ["train", "models"])
+def test_the_extras_have_a_lock_beside_it(group):
+    """What `make extras` adds: exact versions, none of which the book needs or changes."""
+    lines = (ROOT / "requirements-extras.lock").read_text().splitlines()
+    pins = {}
+    for requirement in map(Requirement, lines):
+        (specifier,) = requirement.specifier
+        assert specifier.operator == "==", requirement
+        pins[canonicalize_name(requirement.name)] = specifier.version
+    locked = {canonicalize_name(requirement.name): requirement for requirement in LOCK}
+    assert not set(pins) & set(locked)
+    for requirement in map(Requirement, PROJECT["optional-dependencies"][group]):
+        name = canonicalize_name(requirement.name)
+        assert (pins[name] if name in pins else next(iter(locked[name].specifier)).version) in requirement.specifier
+
+
 def test_conda_and_binder_use_the_same_lock():
     *conda, pip = ENVIRONMENT["dependencies"]
     assert conda == ["python=3.11", "pip"]

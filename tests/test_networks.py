@@ -55,7 +55,7 @@ def twin(network, x, depth):
                 seen = []
                 for j in range(n):
                     a, b = (turned(q[i], i), turned(k[j], j)) if network.rotary else (q[i], k[j])
-                    seen.append(np.exp(a @ b / np.sqrt(width) + (network.mask(i, j) if network.mask else 0)))
+                    seen.append(np.exp(a @ b / np.sqrt(width) + sum(mask(i, j) for mask in network.mask)))
                 parts[i, own] = sum(s * row for s, row in zip(seen, v, strict=True)) / sum(seen)
         return [row @ w.get("out", np.eye(len(row))) + w.get("out_bias", 0) for row in parts]
 
@@ -90,7 +90,7 @@ OPTIONS = [
     {"norm": None, "residual": False},
     {"norm": None, "mask": mf.masks.decay(0.3), "perceptron": False},
     {"before": True, "eps": 0.1, "mask": mf.masks.window(2)},
-    {"norm": "rms", "residual": False, "mask": mf.masks.prefix(2), "rotary": 10_000},
+    {"norm": "rms", "residual": False, "mask": [mf.masks.prefix(2), mf.masks.decay(0.2, causal=False)], "rotary": 10_000},
 ]
 
 
@@ -198,6 +198,7 @@ BARE = {"query": np.eye(4), "key": np.eye(4), "value": np.eye(4)}
     (lambda: Transformer([BARE | {"key": np.eye(4) * np.nan}], 1), ValueError, "block 0: key must be finite"),
     (lambda: Transformer([BARE], 1, norm="batch"), ValueError, "norm must be one of"),
     (lambda: Transformer([BARE], 1, mask=np.eye(4)), TypeError, "mask must come from mfcore.masks"),
+    (lambda: Transformer([BARE], 1, mask=[mf.masks.causal(), None]), TypeError, "mask must come from mfcore.masks"),
     (lambda: Transformer([BARE], 1, residual=0), TypeError, "residual must be True or False"),
     (lambda: Transformer([BARE], 1, eps=-1.0), ValueError, "eps must be a finite number"),
     (lambda: Transformer([BARE], 1, rotary=0.0), ValueError, "rotary must be a finite number"),

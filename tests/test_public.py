@@ -81,7 +81,7 @@ def test_names():
     (mf.closed_forms.decay_rollout, "(offset, layers, decay)"),
     (mf.closed_forms.retrieval_profile, "(s0, t, beta, decay=1.0, width=8.0, terms=20)"),
     (mf.closed_forms.retrieval_critical_time, "(beta, decay=1.0, width=8.0, terms=20)"),
-    (mf.networks.Transformer, "(blocks: tuple, heads: int, norm: str | None = 'layer', before: bool = False, eps: float = 1e-12, mask: mfcore.masks.Mask | None = None, rotary: float | None = None, residual: bool = True, perceptron: bool = True) -> None"),
+    (mf.networks.Transformer, "(blocks: tuple, heads: int, norm: str | None = 'layer', before: bool = False, eps: float = 1e-12, mask: mfcore.masks.Mask | tuple | None = None, rotary: float | None = None, residual: bool = True, perceptron: bool = True) -> None"),
     (mf.networks.Transformer.run, "(self, x, depth=None)"),
     (mf.networks.read, "(path, sha256, command)"),
     (mf.networks.entropy, "(attention)"),
