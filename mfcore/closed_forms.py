@@ -1025,6 +1025,10 @@ def retrieval_critical_time(beta, decay=1.0, width=8.0, terms=20):
         If a mode's rate exceeds the floating range.
     TypeError, ValueError
         For numbers that are none, or out of range.
+
+    References
+    ----------
+    The code published with Duerinckx, Geshkovski, Rossi, arXiv 2605.09213; the book has a proof.
     """
     weights, rates, decay = _retrieval(beta, decay, width, terms)
     share = weights * rates / (weights * rates).sum()

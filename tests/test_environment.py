@@ -119,7 +119,7 @@ def test_workflows(name):
 def test_the_readme_s_examples_run(tmp_path):
     """One after the other, the sweep with six of its two thousand members."""
     blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
-    assert len(blocks) == 5 and all(len(block.strip().splitlines()) <= 10 for block in blocks)
+    assert len(blocks) == 6 and all(len(block.strip().splitlines()) <= 10 for block in blocks)
     code = "".join(blocks)
     for many, few in (("0.1, 10, 100", "0.1, 10, 3"), ("range(20)", "range(2)")):
         assert code.count(many) == 1
@@ -128,9 +128,10 @@ def test_the_readme_s_examples_run(tmp_path):
     code += "print(result.value.shape, run.method, mf.sphere.distance(run.x[1, 0], run.x[1, -1]).round(2))\n"
     code += "print(noisy.method, noisy.steps, many.density.shape)\n"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path)
-    plain, positions, many, long, noisy = (line.split(maxsplit=2) for line in result.stdout.splitlines())
+    plain, positions, deep, many, long, noisy = (line.split(maxsplit=2) for line in result.stdout.splitlines())
     assert plain == ["1.0", "1.0", "True"]
     assert float(positions[0]) < 0.5 and float(positions[1]) < 0.5 and positions[2] == "True"
+    assert deep[0] == "[4," and deep[2].endswith("0] True")  # five tokens become one
     assert many == ["(100000,", "3)", "harmonic"]
     assert long == ["(3,", "2)", "DOP853, 16 tokens in 2 clusters 1.56"]
     assert noisy == ["Strang", "splitting", "100 (2, 128)"]
