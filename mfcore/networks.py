@@ -28,10 +28,10 @@ class Run:
 
     Attributes
     ----------
-    states : ndarray, (depth + 1, ..., n, d)
-        Tokens before the first block and after each.
-    attention : ndarray, (depth, ..., heads, n, n)
-        Weights of each head; rows sum to 1.
+    states : ndarray
+        Tokens before the first block and after each, (depth + 1, ..., n, d).
+    attention : ndarray
+        Weights of each head, (depth, ..., heads, n, n); rows sum to 1.
     """
 
     states: np.ndarray
