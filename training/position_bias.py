@@ -41,7 +41,7 @@ MASKS = {"full": None, "causal": mf.masks.causal(), "window": mf.masks.window(5)
 DECAY = 0.25
 ENCODINGS = ("none", "sin", "rotary", "decay")
 
-# Cells that a claim rests on have three seeds; `residual` adds each layer's input, `first` and `last` ask for that item.
+# These cells have three seeds; `residual` adds each layer's input, `first` and `last` ask for that item.
 REPEATED = ("causal-none", "full-none", "causal-decay", "causal-rotary", "window-none", "causal-sin")
 OTHERS = ("decay-sin-0", "decay-rotary-0", "causal-none-0-residual", "causal-decay-0-residual")
 BIASED = ("causal-none-0-first", "causal-none-0-last")
