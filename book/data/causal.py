@@ -2,9 +2,9 @@
 
     .venv/bin/python book/data/causal.py
 
-writes book/data/causal.json in about two minutes. 20 sqrt(beta) tokens start at independent uniform angles and follow the
-causal flow. Kept are the number of clusters, groups joined by steps of at most 1/sqrt(beta), at each of the times, and the angles
-between neighbouring clusters at the last one, in units of 1/sqrt(beta). The chapter computes a cell again.
+writes book/data/causal.json in about a minute. 20 sqrt(beta) tokens start at independent uniform angles and follow the
+causal flow. Kept are the number of clusters, groups joined by steps of at most 1/sqrt(beta), at each of the times, and
+the angles between neighbouring clusters at the last one, in units of 1/sqrt(beta). The chapter makes some runs again.
 """
 
 import json
