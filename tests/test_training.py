@@ -56,6 +56,13 @@ def test_a_killed_run_goes_on_with_the_same_result(tmp_path):
     # and a run that is done is not done again
     done = subprocess.run(command(tmp_path, "killed"), check=True, capture_output=True, text=True)
     assert "0step" in done.stderr
+    # but one whose weights are damaged is: what the chapter's reader of weights says to do mends them
+    weights = tmp_path / "killed" / "causal-sin-1.npz"
+    weights.write_bytes(weights.read_bytes()[:-1])
+    done = subprocess.run(command(tmp_path, "killed"), check=True, capture_output=True, text=True)
+    assert "600/600" in done.stderr
+    assert json.loads((tmp_path / "killed" / "manifest.json").read_text())["causal-sin-1"] == lines[0]
+    assert training.whole(tmp_path / "killed" / "manifest.json", "causal-sin-1")
 
 
 def chapter():

@@ -201,6 +201,16 @@ def train(name, steps, states, report):
     return state[0], vectors, curve
 
 
+def checksum(path):
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else None
+
+
+def whole(manifest, name):
+    """Whether a network's weights are there and as the manifest says."""
+    lines = json.loads(manifest.read_text()) if manifest.exists() else {}
+    return name in lines and lines[name]["sha256"] == checksum(manifest.with_name(f"{name}.npz"))
+
+
 def enter(manifest, name, path, curve, steps):
     """Add a network's line to the manifest: what it takes to make it again, and to know that the file is whole."""
     lines = json.loads(manifest.read_text()) if manifest.exists() else {}
@@ -212,7 +222,7 @@ def enter(manifest, name, path, curve, steps):
         "versions": {"python": platform.python_version(), **versions},
         "device": jax.devices()[0].platform,
         "loss": {"every": REPORT, "values": [round(value, 4) for value in curve]},
-        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+        "sha256": checksum(path),
     }
     ordered = {known: lines[known] for known in NETWORKS if known in lines}
     text = ",\n".join(f"{json.dumps(known)}: {json.dumps(line)}" for known, line in ordered.items())
@@ -234,8 +244,7 @@ def main(arguments=None):
     if options.steps <= 0 or options.steps % REPORT:
         parser.error(f"--steps must be a positive multiple of {REPORT}, got {options.steps}")
     manifest = options.out / "manifest.json"
-    done = json.loads(manifest.read_text()) if manifest.exists() else {}
-    missing = [name for name in options.networks or NETWORKS if name not in done]
+    missing = [name for name in options.networks or NETWORKS if not whole(manifest, name)]
     with tqdm(total=options.steps * len(missing), unit="step", smoothing=0.02) as bar:
         for name in missing:
             bar.set_description(name)

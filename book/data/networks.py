@@ -270,20 +270,20 @@ def measured(model):
     return arrays, [spelled(text) for text in TEXTS[model]]
 
 
-def verify():
-    """Largest differences between the packages' own outputs and ours, relative to the largest entry."""
-    import torch
-    from glassllm import load_pretrained
+def verify_minilm():
     from sentence_transformers import SentenceTransformer
-    from transformers import AlbertModel
 
-    found = {}
     network, embed, _ = minilm()
     theirs = SentenceTransformer(str(find("minilm")[0].parent), device="cpu")
     for text in TEXTS["minilm"]:
         pooled = network.run(embed(text)).states[-1].mean(axis=0)
-        output = theirs.encode(text)
-        found["minilm"] = max(found.get("minilm", 0), np.abs(pooled / np.linalg.norm(pooled) - output).max())
+        yield pooled / np.linalg.norm(pooled), theirs.encode(text)
+
+
+def verify_albert():
+    import torch
+    from transformers import AlbertModel
+
     network, embed, spelled = albert()
     path, vocabulary = find("albert")
     model = AlbertModel.from_pretrained(path.parent).eval()
@@ -291,18 +291,27 @@ def verify():
     for text in TEXTS["albert"]:
         with torch.no_grad():
             output = model(torch.tensor([[table[word] for word in spelled(text)]]), output_hidden_states=True)
-        states = np.stack([state[0].numpy() for state in output.hidden_states])
-        ours = network.run(embed(text), 12).states
-        found["albert"] = max(found.get("albert", 0), np.abs(ours - states).max() / np.abs(states).max())
+        yield network.run(embed(text), 12).states, np.stack([state[0].numpy() for state in output.hidden_states])
+
+
+def verify_glass():
+    from glassllm import load_pretrained
+
     network, embed, _ = glass()
     model, tokenizer = load_pretrained("en")
     for text in TEXTS["glass"]:
         last = network.run(embed(text)).states[-1]
-        gain = model.norm_f.gamma.data.astype(float)
-        ours = last / np.sqrt((last**2).mean(axis=-1, keepdims=True) + network.eps) * gain @ model.E.data.T.astype(float)
-        output = model(tokenizer.encode(text)).data[0]
-        found["glass"] = max(found.get("glass", 0), np.abs(ours - output).max() / np.abs(output).max())
-    return found
+        gain, table = model.norm_f.gamma.data.astype(float), model.E.data.T.astype(float)
+        ours = last / np.sqrt((last**2).mean(axis=-1, keepdims=True) + network.eps) * gain @ table
+        yield ours, model(tokenizer.encode(text)).data[0]
+
+
+PAIRS = {"minilm": verify_minilm, "albert": verify_albert, "glass": verify_glass}
+
+
+def verify(model):
+    """Largest difference between a package's own outputs and ours, relative to the largest entry."""
+    return max(np.abs(ours - theirs).max() / np.abs(theirs).max() for ours, theirs in PAIRS[model]())
 
 
 def main():
@@ -310,7 +319,8 @@ def main():
     parser.add_argument("--verify", action="store_true", help="only compare with the packages' own outputs")
     options = parser.parse_args()
     if options.verify:
-        for model, difference in verify().items():
+        for model in LOADERS:
+            difference = verify(model)
             print(f"{model}: {difference:.1e} {'agrees' if difference < 1e-5 else 'DIFFERS'}")
         return
     arrays, table = {}, {"command": COMMAND, "sources": SOURCES, "texts": TEXTS, "layers": {}, "tokens": {}}
