@@ -6,6 +6,11 @@ JOBS ?= $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && exit; done; echo python3)
 
+# The folder of a course, and what its numbers are drawn from: see "Teaching" in the book.
+COURSE ?= ../attention-course
+SEED ?=
+SUBMISSIONS ?=
+
 BIN := .venv/bin
 HTML := _build/html
 # Written when the environment is whole, and named by where and from what it was made: one that was interrupted,
@@ -15,11 +20,13 @@ ifneq ($(shell $(BIN)/python -c 'print(1)' 2>/dev/null),1)
 .PHONY: $(STAMP)
 endif
 
-.PHONY: help book test extras execute ledger mutants lab serve bench clean distclean
+.PHONY: help book test extras execute ledger mutants lab serve bench clean distclean \
+	course release sample grade feedback formgrader test-course
 
 help:
 	@echo "make book       build the pages into $(HTML), strictly"
 	@echo "make test       run every test and every notebook, and compare"
+	@echo "make course     say how to run the course: hand out, mark, give feedback"
 	@echo "make extras     add what the tests of training and of published weights need (a minute)"
 	@echo "make serve      show the built pages at http://localhost:$(PORT)"
 	@echo "make lab        open the notebooks in JupyterLab"
@@ -79,6 +86,38 @@ lab: $(STAMP)
 serve: $(STAMP)
 	@test -f $(HTML)/index.html || { echo "Nothing is built yet: run make book first." >&2; exit 1; }
 	$(BIN)/python -m http.server --bind 127.0.0.1 --directory $(HTML) $(PORT)
+
+course:
+	@echo "make release SEED=...        draw the course's numbers from a text that only you know, and write the students' copies"
+	@echo "make sample                  write a class of five that has handed in, right and wrong, to try the next lines on"
+	@echo "make grade SUBMISSIONS=dir   mark what is new in that folder, in a sandbox; writes marks.csv"
+	@echo "make formgrader              mark written answers by hand, in the browser"
+	@echo "make feedback                write a page for each submission, and marks.csv with the marks by hand"
+	@echo "make test-course             mark the whole bank of right and wrong submissions, and try to break the marking"
+	@echo "COURSE=$(COURSE)    the folder of the course, outside of this public one; another one for another course"
+	@echo "UNSAFE=1                     mark without a sandbox, with your own rights: never with notebooks of others"
+
+CLI := PYTHONPATH=book/_tools $(BIN)/python -m course --course "$(COURSE)" $(if $(filter 1,$(UNSAFE)),--unsafe)
+
+release: $(STAMP)
+	@$(CLI) $(if $(SEED),--seed "$(SEED)") release
+
+sample: $(STAMP)
+	@$(CLI) sample
+
+grade: $(STAMP)
+	@test -n "$(SUBMISSIONS)" || { echo "Say which folder: make grade SUBMISSIONS=dir" >&2; exit 1; }
+	@$(CLI) --submissions "$(SUBMISSIONS)" --jobs $(JOBS) grade
+
+feedback: $(STAMP)
+	@$(CLI) feedback
+
+formgrader: $(STAMP)
+	@test -f "$(COURSE)/nbgrader_config.py" || { echo "$(COURSE) is no course yet: run make release first." >&2; exit 1; }
+	cd "$(COURSE)" && PATH="$(CURDIR)/$(BIN):$$PATH" jupyter lab --LabApp.default_url=/formgrader
+
+test-course: $(STAMP)
+	$(BIN)/python -m pytest tests/test_course.py --whole-course -n $(JOBS) --dist worksteal
 
 clean:
 	rm -rf _build .pytest_cache .hypothesis .coverage

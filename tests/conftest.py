@@ -1,7 +1,16 @@
 """What the tests of the package share."""
 
+import sys
+
+# Marking needs the namespaces of Linux.
+collect_ignore = [] if sys.platform == "linux" else ["test_course.py"]
+
 
 def pytest_configure(config):
     config.addinivalue_line(
         "markers", "compiled: left out where the kernels are interpreted, for its meaning or its time (test_coverage)"
     )
+
+
+def pytest_addoption(parser):
+    parser.addoption("--whole-course", action="store_true", help="mark every submission of the bank of assignments")

@@ -1,4 +1,5 @@
-"""Check the built pages: none missing, no dead link, no bare image, nothing from elsewhere, no unknown TeX.
+"""Check the built pages: none missing, no dead link, no bare image, nothing from elsewhere, no unknown TeX, no solution
+of an assignment.
 
     python book/_tools/check_pages.py [folder with the HTML]
 """
@@ -10,6 +11,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+import leaks
 import yaml
 
 ROOT = Path(__file__).parents[2]
@@ -186,7 +188,7 @@ def main(arguments=None):
     """Command line."""
     arguments = sys.argv[1:] if arguments is None else arguments
     html = Path(arguments[0]) if arguments else ROOT / "_build/html"
-    problems = check(html)
+    problems = check(html) + leaks.found(html)
     for problem in problems:
         print(problem, file=sys.stderr)
     if not problems:

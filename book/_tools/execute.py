@@ -22,8 +22,8 @@ KEPT_METADATA = {
 
 
 def notebooks(folder=BOOK):
-    """All notebooks of the book, in reading order."""
-    hidden = lambda path: any(part.startswith((".", "_")) for part in path.relative_to(folder).parts)
+    """All notebooks of the book, in reading order; those of the course are run by its own tests."""
+    hidden = lambda path: any(part.startswith((".", "_", "assignments")) for part in path.relative_to(folder).parts)
     return sorted(path for path in folder.rglob("*.ipynb") if not hidden(path))
 
 
