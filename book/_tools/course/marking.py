@@ -36,6 +36,10 @@ def grade(course, folder, jobs=None):
         print(f"left out, for it names no assignment or no student: {path}")
     if not found:
         raise SystemExit(f"{folder} holds no submission: STUDENT/NAME/NAME.ipynb, STUDENT/NAME.ipynb or STUDENT_NAME.ipynb.")
+    with course.gradebook() as gradebook:
+        # Before the work is shared out, for two at a time cannot enter the same student.
+        for student in sorted({student for student, _ in found}):
+            gradebook.update_or_create_student(student)
     waiting = []
     for (student, name), path in found.items():
         key = prepare(course, student, name, path)

@@ -33,7 +33,11 @@ def main():
     shell = Shell(limits["output"])
     me = os.getpid()
     for index, source in enumerate(job["cells"]):
-        outputs = shell.run(source, limits["cell"])
+        try:
+            outputs = shell.run(source, limits["cell"])
+        except BaseException as error:  # the alarm can ring a second time, on the way out
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            outputs = [*shell.outputs, {"output_type": "stream", "name": "stdout", "text": f"{error}\n"}]
         if os.getpid() != me:
             os._exit(0)  # a process that foreign code forked, and that came back here
         results.write(json.dumps({"cell": index, "outputs": outputs}) + "\n")
