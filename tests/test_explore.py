@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from scipy.special import ive
 
 import mfcore as mf
 
@@ -22,7 +23,9 @@ const Explore = require(process.argv[1]);
 const answer = ({ x, times, seeds, ...options }) => {
   if (seeds) return seeds.map((seed) => Array.from(Explore.sample(options.n, options.d, Explore.random(seed))));
   x = Float64Array.from(x);
-  if (options.positions) options.positions = Float64Array.from(options.positions);
+  for (const name of ["positions", "angles", "masses"]) {
+    if (options[name]) options[name] = Float64Array.from(options[name]);
+  }
   const model = new Explore.Attention(options);
   const velocity = Array.from(model.velocity(x));
   const states = [], energies = [model.logEnergy(x)];
@@ -84,6 +87,43 @@ def test_a_metastable_drift_is_no_rounding():
     expected = mf.SelfAttention(50.0).velocity(x)
     assert 0 < np.abs(expected).max() < 1e-20
     assert np.reshape(answer["velocity"], x.shape) == pytest.approx(expected, rel=1e-9, abs=0)
+
+
+@pytest.mark.parametrize("values", ["features", "tokens"])
+@pytest.mark.parametrize("normalization", ["softmax", "none"])
+def test_rotary_encoding(normalization, values):
+    rng = np.random.default_rng(1)
+    x, places, frequencies = mf.sphere.sample(9, 4, rng), rng.uniform(0, 9, 9), [1.0, 0.3]
+    model = mf.SelfAttention(2.0, normalization, mf.RotaryPE(places, frequencies), values)
+    options = {"n": 9, "d": 4, "beta": 2.0, "normalization": normalization, "values": values, "times": [0.5]}
+    (answer,) = in_node([options | {"x": x.ravel().tolist(), "angles": np.outer(places, frequencies).ravel().tolist()}])
+    assert np.abs(np.reshape(answer["velocity"], x.shape) - model.velocity(x)).max() < 1e-12
+    assert np.abs(np.reshape(answer["states"][0], x.shape) - mf.flow(model, x, [0.5]).x[0]).max() < 1e-7
+    if values == "features":
+        assert answer["energies"][0] == pytest.approx(model.log_energy(x), rel=1e-12)
+
+
+def test_a_token_that_stands_for_several():
+    x, masses = mf.sphere.sample(4, 3, np.random.default_rng(2)), np.array([1, 3, 2, 2])
+    model, every = mf.SelfAttention(3.0), np.repeat(x, masses, axis=0)
+    # As many tokens as rows, with masses of mean one.
+    (answer,) = in_node([{"n": 4, "d": 3, "beta": 3.0, "x": x.ravel().tolist(), "masses": (masses / 2).tolist()}])
+    velocity = model.velocity(every)[np.r_[0, np.cumsum(masses)[:-1]]]
+    assert np.abs(np.reshape(answer["velocity"], x.shape) - velocity).max() < 1e-14
+    assert answer["energies"][0] == pytest.approx(model.log_energy(every), rel=1e-12)
+
+
+def test_bessel_functions_and_roots():
+    script = """
+      const Explore = require(process.argv[1]);
+      const values = [[0, 0.1], [1, 2], [5, 3], [20, 100], [3, 500]].map(([k, x]) => Explore.bessel(k, x));
+      console.log(JSON.stringify([...values, Explore.root((x) => x * x - 2, 0, 2), Explore.root((x) => 1 - x, 0, 3)]));
+    """
+    if NODE is None:
+        pytest.skip("needs Node: Debian's package nodejs")
+    result = subprocess.run([NODE, "-e", script, EXPLORE / "engine.js"], stdout=subprocess.PIPE, text=True, check=True)
+    expected = [ive(0, 0.1), ive(1, 2), ive(5, 3), ive(20, 100), ive(3, 500), np.sqrt(2), 1]
+    assert json.loads(result.stdout) == pytest.approx(expected, rel=1e-11, abs=1e-15)
 
 
 def test_flow():

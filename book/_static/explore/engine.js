@@ -1,8 +1,6 @@
 /*
  * The operator of mfcore for the simulations in the pages: no framework, no module, so that a page opened
  * from a disk runs it too. tests/test_explore.py holds its numbers against mfcore's.
- *
- * A widget is a function in Explore.widgets, called with each element whose data-explore names it.
  */
 (function () {
   "use strict";
@@ -35,14 +33,49 @@
     return normalize(x, d);
   }
 
+  /** Turn each plane (0, 1), (2, 3), ... of each row of an array (n, d) by `sign` times its angle, in place. */
+  function rotate(x, angles, sign) {
+    for (let k = 0; k < angles.length; k++) {
+      const [c, s] = [Math.cos(angles[k]), sign * Math.sin(angles[k])];
+      const [a, b] = [x[2 * k], x[2 * k + 1]];
+      x[2 * k] = c * a - s * b;
+      x[2 * k + 1] = s * a + c * b;
+    }
+    return x;
+  }
+
+  /** exp(-x) I_k(x), the modified Bessel function, by its integral over the circle. */
+  function bessel(k, x) {
+    const points = 64 + 2 * k + Math.ceil(8 * Math.sqrt(x));
+    let sum = 0;
+    for (let m = 0; m < points; m++) {
+      const angle = (2 * Math.PI * m) / points;
+      sum += Math.exp(x * (Math.cos(angle) - 1)) * Math.cos(k * angle);
+    }
+    return sum / points;
+  }
+
+  /** Where a function that changes its sign between two numbers is zero. */
+  function root(f, low, high) {
+    const rising = f(high) > 0;
+    for (let k = 0; k < 100; k++) {
+      const middle = (low + high) / 2;
+      if (f(middle) > 0 === rising) high = middle;
+      else low = middle;
+    }
+    return (low + high) / 2;
+  }
+
   /**
-   * Self-attention of n tokens in dimension d, rows of a flat array, with features z = x + scale p where
-   * positions p are given. `values` is "features" or "tokens" (positions in queries and keys alone),
-   * `normalization` is "softmax" or "none". All but n and d may be changed at any time.
+   * Self-attention of n tokens in dimension d, rows of a flat array, with features z = R x + scale p: positions p,
+   * and rotations R by `angles`, n times d/2 of them, where they are given. `values` is "features" or "tokens"
+   * (encodings in queries and keys alone), `normalization` is "softmax" or "none". `masses` (n), of sum n, let one
+   * token stand for several. All but n and d may be changed at any time.
    */
   class Attention {
-    constructor({ n, d, beta, positions = null, scale = 0, values = "features", normalization = "softmax" }) {
-      Object.assign(this, { n, d, beta, positions, scale, values, normalization });
+    constructor({ n, d, beta, positions = null, scale = 0, angles = null, masses = null, values = "features",
+      normalization = "softmax" }) {
+      Object.assign(this, { n, d, beta, positions, scale, angles, masses, values, normalization });
       this._z = new Float64Array(n * d);
       this._drift = new Float64Array(n * d);
       this._total = new Float64Array(d);
@@ -60,10 +93,12 @@
       const carry = this.values === "features";
       const v = carry ? z : x;
       let top = 0;
+      z.set(x);
+      if (this.angles) rotate(z, this.angles, 1);
       for (let i = 0; i < n; i++) {
         let square = 0;
         for (let c = i * d; c < (i + 1) * d; c++) {
-          z[c] = shift ? x[c] + shift * this.positions[c] : x[c];
+          if (shift) z[c] += shift * this.positions[c];
           square += z[c] * z[c];
         }
         potential[i] = square;
@@ -83,16 +118,18 @@
         let mass = 0;
         total.fill(0);
         for (let j = 0, k = 0; j < n; j++) {
-          const weight = Math.exp(logit[j] - peak);
+          const weight = Math.exp(logit[j] - peak) * (this.masses ? this.masses[j] : 1);
           mass += weight;
           for (let c = 0; c < d; c++, k++) total[c] += weight * (v[k] - v[own + c]);
         }
         // What the differences left out: beta (|z_i|^2 + top) / 2.
         this._logMass[i] = potential[i] + beta * top + peak + Math.log(mass);
+        // The pull, up to a multiple of the token itself.
         for (let c = 0; c < d; c++) {
           drift[own + c] = total[c] / mass + (carry && shift ? shift * this.positions[own + c] : 0);
         }
       }
+      if (this.angles && carry) rotate(drift, this.angles, -1);
     }
 
     /** The tangent field at unit tokens, written into `out`. */
@@ -114,7 +151,7 @@
       if (this.values === "tokens") return NaN;
       this._attend(x);
       const top = this._logMass.reduce((a, b) => Math.max(a, b));
-      const sum = this._logMass.reduce((a, b) => a + Math.exp(b - top), 0);
+      const sum = this._logMass.reduce((a, b, i) => a + Math.exp(b - top) * (this.masses ? this.masses[i] : 1), 0);
       return top + Math.log(sum) - 2 * Math.log(this.n) - Math.log(2 * this.beta);
     }
 
@@ -155,13 +192,7 @@
     }
   }
 
-  const Explore = { Attention, normalize, random, sample, widgets: {} };
-  if (typeof module === "object" && module.exports) {
-    module.exports = Explore;
-    return;
-  }
-  window.Explore = Explore;
-  document.addEventListener("DOMContentLoaded", () => {
-    for (const place of document.querySelectorAll("[data-explore]")) Explore.widgets[place.dataset.explore](place);
-  });
+  const Explore = { Attention, bessel, normalize, random, root, rotate, sample };
+  if (typeof module === "object" && module.exports) module.exports = Explore;
+  else window.Explore = Explore;
 })();
