@@ -621,3 +621,70 @@ def test_what_a_source_may_not_hold(tmp_path, monkeypatch):
     broken = family.Assignment(NAMES[0], SimpleNamespace(parameters=lambda rng: {"unknown": 1}))
     with pytest.raises(ValueError, match="no line for unknown"):
         broken.source("x")
+
+
+@walled
+def test_marking_that_is_killed_goes_on(term):
+    """SIGKILL after the first marks; the next run marks the rest, and nothing twice."""
+    import os
+    import signal
+    import time
+
+    name = NAMES[0]
+    folder = sample.write(term, folder=term.folder / "killed", students=lambda name: dict(zip("pqrs", sample.kinds(name), strict=False)))
+    command = [sys.executable, "-c", KILLED, str(ROOT / "book/_tools"), str(term.folder), str(folder), str(term.cache())]
+    process = subprocess.Popen(command, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    records = lambda: {path.parts[-2]: path.stat().st_mtime_ns for path in (term.folder / ".marked").glob(f"[pqrs]/{name}")}
+    deadline = time.monotonic() + 120
+    while not records() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    first = records()
+    assert 0 < len(first) < 4
+    assert marking.grade(term, folder, jobs=2) == []
+    assert set(records()) == set("pqrs") and all(records()[student] == stamp for student, stamp in first.items())
+    table = rows(term)
+    assert all(float(table[student]["total"]) == 17 for student in "pqr")
+    with term.gradebook() as gradebook:
+        for student in "pqrs":
+            gradebook.remove_student(student)
+
+
+KILLED = """
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+from course import grader, marking
+grader.Course.cache = lambda self: Path(sys.argv[4])
+marking.grade(grader.Course(sys.argv[2]), sys.argv[3], jobs=1)
+"""
+
+
+def test_every_command_that_is_named_exists():
+    pages = [(ROOT / page).read_text(encoding="utf-8") for page in ("README.md", "book/teaching.md", "book/intro.md", "CONTRIBUTING.md")]
+    listed = subprocess.run(["make", "-s", "course"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    commands = set(re.findall(r"(?:^|`)make ([\w-]+)", "\n".join([*pages, listed]), re.M))
+    assert {"release", "sample", "grade", "formgrader", "feedback", "test-course", "course"} <= commands
+    for command in commands:
+        made = subprocess.run(["make", "-n", command, "SUBMISSIONS=x"], cwd=ROOT, capture_output=True, text=True)
+        assert made.returncode == 0, made.stderr
+    for line in ("grade", "release COURSE=/nowhere SEED='x y'"):
+        assert "--unsafe" not in subprocess.run(["make", "-n", *line.split(), "SUBMISSIONS=x"], cwd=ROOT, capture_output=True, text=True).stdout
+
+
+def test_the_page_for_teachers_lists_the_assignments():
+    """Title, points and chapters of each, as the notebook has them; and each syllabus names assignments that there are."""
+    page = (ROOT / "book/teaching.md").read_text(encoding="utf-8")
+    for name in NAMES:
+        first = nbformat.read(family.load(name).path, as_version=4).cells[0].source
+        title = re.search(r"^# (.+)$", first, re.M)[1]
+        hours = re.search(r"\*\*Time\*\* \| (?:about )?(.+?) \|", first)[1]
+        (row,) = re.findall(rf"^\| `{name}` \| (.+) \|$", page, re.M)
+        cells = row.split(" | ")
+        assert cells[0] == title and cells[-1] == hours, (name, row)
+        chapters = [re.search(r"^# (.+)$", nbformat.read(ROOT / "book" / f"{doc}.ipynb", 4).cells[0].source, re.M)[1]
+                    for doc in re.findall(r"\{doc\}`([\w-]+)`", cells[1])]
+        assert chapters and all(chapter in first for chapter in chapters), (name, chapters)
+    named = set(re.findall(r"`(\d\d-[\w-]+)` \|$", page, re.M))
+    assert named == set(NAMES)

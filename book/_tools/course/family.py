@@ -94,6 +94,8 @@ def generator(*key):
 
 def written(value):
     """A parameter as a line of Python shows it."""
+    if isinstance(value, np.generic):
+        value = value.item()
     if isinstance(value, np.ndarray):
         return f"np.array({value.tolist()})"
     if isinstance(value, str | bool | int | float):
