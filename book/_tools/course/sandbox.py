@@ -139,14 +139,15 @@ def _walls(limits, cache, keep_cache):
         elif os.path.isdir(path):
             command += ["--ro-bind", path, path]
     command += ["--ro-bind-try", "/etc/ld.so.cache", "/etc/ld.so.cache", "--ro-bind-try", "/etc/alternatives", "/etc/alternatives"]
+    command += ["--proc", "/proc", "--dev", "/dev", "--dir", "/home"]
+    for path in ("/tmp", HOME, "/dev/shm"):
+        command += ["--perms", "1777", "--size", str(limits.disk), "--tmpfs", path]
+    # After the empty folders, for a copy of the project can lie in one of them.
     for path in _readable():
         # Folders on the way that bubblewrap makes unasked can be entered by root only.
         for folder in reversed(Path(path).parents):
             command += ["--dir", str(folder)]
         command += ["--ro-bind", path, path]
-    command += ["--proc", "/proc", "--dev", "/dev", "--dir", "/home"]
-    for path in ("/tmp", HOME, "/dev/shm"):
-        command += ["--perms", "1777", "--size", str(limits.disk), "--tmpfs", path]
     command += ["--remount-ro", "/dev"]
     if cache:
         command += ["--bind" if keep_cache else "--ro-bind", str(cache), "/cache"]

@@ -13,8 +13,12 @@ from course import check
 
 def parameters(rng):
     """A circle on which values have a threshold, and a turning encoding with attractors besides collapse."""
-    n, beta = int(rng.integers(7, 15)), float(rng.integers(10, 31) / 10)
-    a = round(thresholds(n, beta, None)[1] + float(rng.uniform(0.1, 0.3)), 2)
+    a_min = a_loc = 0.0
+    # The book's threshold, for a = b, is to be another number.
+    while abs(a_min - a_loc) < 0.02:
+        n, beta = int(rng.integers(7, 15)), float(rng.integers(10, 31) / 10)
+        a_min, a_loc = thresholds(n, beta, None)[1], mf.closed_forms.circle_stability_threshold(beta)
+    a = round(a_min + float(rng.uniform(0.1, 0.3)), 2)
     while True:
         many, turns, cold = int(rng.integers(12, 24)), int(rng.integers(1, 4)), float(rng.integers(12, 21) / 2)
         if gcd(many, turns) == 1 and attractors(many, turns, cold):
