@@ -116,10 +116,10 @@ def missing():
         if not shutil.which(name):
             return f"Marking needs {name}, of Debian's package {package} (apt install {package}), to run students' code safely."
     trial = subprocess.run(
-        [*_walls(Limits(), None, False), "/usr/bin/env", "true"], env=_environment(HOME), capture_output=True, text=True
+        [*_walls(Limits(), None, False), sys.executable, "-c", "import numpy"], env=_environment(HOME), capture_output=True, text=True
     )
     if trial.returncode:
-        return f"Marking needs a sandbox, and bubblewrap does not work here: {trial.stderr.strip()[:300]}"
+        return f"Marking needs a sandbox, and bubblewrap does not work here: {trial.stderr.strip()[-300:]}"
 
 
 def _walls(limits, cache, keep_cache):
