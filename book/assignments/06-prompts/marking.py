@@ -41,6 +41,7 @@ def given(rng, p):
     far = mf.sphere.project(np.eye(3) - 0.6 + 0.1 * vectors(3, 3))
     heavy = np.array([1.0, 1.0, 1.0])
     heavy[rng.integers(3)] = 1.6
+    called = mf.sphere.sample(4, 2, rng)
     own = lambda n, d, size: (mf.sphere.sample(n, d, rng), size * vectors(n, d), masses(n))
     sideways = lambda n, d: np.hstack([rng.uniform(0.6, 1.2, (n, 1)), rng.uniform(-0.7, 0.7, (n, d - 1))])
     return {
@@ -48,7 +49,7 @@ def given(rng, p):
         "own": [
             (*own(6, 3, 1.0), p.beta),
             (*own(5, 4, 2.0), 3.0),
-            (*own(4, 2, np.array([[1000.0], [1.0], [1000.0], [1.0]])), 2.0),
+            (called, np.array([[1000.0], [1.0], [1000.0], [1.0]]) * (called + 0.3 * vectors(4, 2)), masses(4), 2.0),
             (mf.sphere.sample(5, 3, rng), vectors(5, 3), np.array([0.0, 1.0, 0.0, 2.0, 0.5]), 1.5),
         ],
         "weak": [

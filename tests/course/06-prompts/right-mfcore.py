@@ -2,14 +2,17 @@
 
 # %% common
 from scipy.optimize import differential_evolution
+from scipy.special import logsumexp
 
 def best_point(vectors, masses, beta):
     def at(a):
         return np.array([np.sin(a[0]) * np.cos(a[1]), np.sin(a[0]) * np.sin(a[1]), np.cos(a[0])])
 
-    scale = beta * np.linalg.norm(vectors, axis=1).max()
-    V = lambda a: -(masses @ np.exp(beta * vectors @ at(a) - scale))
-    return at(differential_evolution(V, [(0, np.pi), (0, 2 * np.pi)], seed=0, tol=1e-9, popsize=20).x)
+    # The logarithm, for V itself is all peaks when it is cold; a start at each vector's own direction.
+    logV = lambda a: -logsumexp(beta * vectors @ at(a), b=masses)
+    box = [(0, np.pi), (0, 2 * np.pi)]
+    runs = [differential_evolution(logV, box, seed=seed, tol=1e-9, popsize=30) for seed in range(3)]
+    return at(min(runs, key=lambda run: run.fun).x)
 
 # %% own
 from scipy.special import softmax

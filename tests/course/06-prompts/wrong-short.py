@@ -1,18 +1,17 @@
-"""The closed form with a small pull: at rest, and not stable. One start for the best point. The excess of straight states."""
+"""The closed form with a small pull: at rest, and not stable. The lightest vector for the best point. The excess of straight states."""
 
 EXPECTED = {"hold-marks": 0, "bent-marks": 0, "common-marks": 1}
 
 # %% common
 def best_point(vectors, masses, beta):
-    x = np.array([0.0, 0.0, 1.0])
+    if beta > 1:
+        # Where the lightest of them calls.
+        return vectors[masses.argmin()] / np.linalg.norm(vectors[masses.argmin()])
+    x = mf.sphere.sample(50, 3, np.random.default_rng(3))
     for _ in range(4000):
-        logits = beta * vectors @ x
-        x = (masses * np.exp(logits - logits.max())) @ vectors
-        x = x / np.linalg.norm(x)
-    if beta < 1:
-        return x
-    # The lightest summit, where a start there would have ended.
-    return vectors[masses.argmin()] / np.linalg.norm(vectors[masses.argmin()])
+        x = (masses * np.exp(beta * x @ vectors.T)) @ vectors
+        x = x / np.linalg.norm(x, axis=1, keepdims=True)
+    return x[np.exp(beta * x @ vectors.T).dot(masses).argmax()]
 
 # %% bent
 excess = 0.0
