@@ -162,6 +162,7 @@ GRID = np.arange(6.0).reshape(2, 3) - 2
         ({"value": GRID.tolist()}, ""),
         ({"value": (GRID + 1e-7).tolist()}, ""),
         ({"value": (GRID + 1e-5).tolist()}, "close"),
+        ({"value": (GRID + 4e-5).tolist()}, "wrong"),
         ({"value": (-GRID).tolist()}, "sign"),
         ({"value": (3 * GRID).tolist()}, "constant factor"),
         ({"value": GRID.T.tolist()}, "shape (2, 3) was expected"),
@@ -246,7 +247,10 @@ def test_tampering_is_undone(tmp_path):
     assert len(notes) == 3
 
 
-@pytest.mark.parametrize("content", [b"", b"{}", b"\xff\xfe", b"[1, 2]", b'{"cells": 3}', b'{"nbformat": 4, "cells": [{"source": 5}]}'])
+SURROGATE = json.dumps(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("\\ud800")])).replace("\\\\", "\\").encode()
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"\xff\xfe", b"[1, 2]", b'{"cells": 3}', b'{"nbformat": 4, "cells": [{"source": 5}]}', SURROGATE, b"[" * 10**5])
 def test_a_file_that_is_no_notebook(tmp_path, content):
     path = tmp_path / "x.ipynb"
     path.write_bytes(content)
@@ -675,8 +679,10 @@ def test_every_command_that_is_named_exists():
     for command in commands:
         made = subprocess.run(["make", "-n", command, "SUBMISSIONS=x"], cwd=ROOT, capture_output=True, text=True)
         assert made.returncode == 0, made.stderr
-    for line in ("grade", "release COURSE=/nowhere SEED='x y'"):
-        assert "--unsafe" not in subprocess.run(["make", "-n", *line.split(), "SUBMISSIONS=x"], cwd=ROOT, capture_output=True, text=True).stdout
+    for command in ("grade", "release"):
+        for setting, unsafe in (("UNSAFE=", False), ("UNSAFE=0", False), ("UNSAFE=1", True)):
+            made = subprocess.run(["make", "-n", command, "SUBMISSIONS=x", setting], cwd=ROOT, capture_output=True, text=True)
+            assert ("--unsafe" in made.stdout) == unsafe
 
 
 def test_the_page_for_teachers_lists_the_assignments():
@@ -694,3 +700,10 @@ def test_the_page_for_teachers_lists_the_assignments():
         assert chapters and all(chapter in first for chapter in chapters), (name, chapters)
     named = set(re.findall(r"`(\d\d-[\w-]+)` \|$", page, re.M))
     assert named == set(NAMES)
+
+
+@walled
+def test_output_that_no_file_can_hold(tried):
+    half, deep = "print('\\ud800')", "from grading import export\nx = 1\nfor _ in range(10**4): x = [x]\nexport('x', x)"
+    texts, _ = tried(half, deep, "print('after')")
+    assert "".join(texts).encode("utf-8") and "after" in texts[2]

@@ -74,7 +74,7 @@ def _fault(entry, want, rtol, atol):
     scale = np.vdot(got, want) / np.vdot(got, got) if want.size > 1 and np.any(got) else 0
     if scale and close(scale * got):
         return "it is off by a constant factor"
-    if np.all(np.abs(got - want) <= 100 * allowed):
+    if np.all(np.abs(got - want) <= 10 * allowed):
         return "it is close, but not as accurate as asked"
     return "it is wrong"
 

@@ -17,7 +17,6 @@ from nbconvert.preprocessors import CSSHTMLHeaderPreprocessor
 from nbconvert.preprocessors.sanitize import SanitizeHTML
 from nbgrader.api import Gradebook
 from nbgrader.apps.api import NbGraderAPI
-from nbgrader.converters.base import NbGraderException
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import (
     AssignLatePenalties,
@@ -146,7 +145,6 @@ class Course:
         config.MarkSubmission.keep_cache = keep_cache
         config.MarkSubmission.unsafe = self.unsafe
         config.MarkSubmission.limits = self.limits
-        config.ClearSolutions.code_stub = {"python": "# YOUR CODE HERE\nraise NotImplementedError()"}
         config.GenerateFeedback.preprocessors = [GetGrades, ClearHiddenTests, SanitizeHTML, CSSHTMLHeaderPreprocessor]
         config.HTMLExporter.template_name = "feedback"
         config.HTMLExporter.extra_template_basedirs = [str(HERE), str(Path(formgrader.__file__).parent / "templates")]

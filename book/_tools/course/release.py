@@ -178,7 +178,7 @@ venv/bin/pip install -r requirements.txt    # or: conda env create -f environmen
 venv/bin/jupyter lab                        # on Windows: venv\\Scripts\\
 ```
 
-**Work.** Replace `raise NotImplementedError()`, or `YOUR ANSWER HERE`, by your answer. Add cells as you like. Cells with tests
+**Work.** Put your answer where a cell says `YOUR CODE HERE` (with the line below it) or `YOUR ANSWER HERE`. Add cells as you like. Cells with tests
 are read-only: run them to see whether you are on the way. They show less than the marking checks, so test your functions on
 cases of your own. Before you hand in, restart the kernel and run all cells.
 

@@ -100,9 +100,11 @@ def run(cells, given, *, limits=Limits(), cache=None, keep_cache=False, unsafe=F
     for line in lines:
         try:
             result = json.loads(line)
-            outputs[result["cell"]] = result["outputs"]
+            # Half of a surrogate pair could not be written into any file.
+            text = json.dumps(result["outputs"], ensure_ascii=False).encode("utf-8", "replace")
+            outputs[result["cell"]] = json.loads(text)
             done = max(done, result["cell"] + 1)
-        except (ValueError, KeyError, TypeError, IndexError):
+        except (ValueError, KeyError, TypeError, IndexError, RecursionError):
             ending = ending or "what came out of the sandbox could not be read"
     if done < len(cells) and not ending:
         ending = "the notebook's process ended before its last cell"

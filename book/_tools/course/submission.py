@@ -64,6 +64,7 @@ def read(path):
         for cell in notebook.cells:
             if not isinstance(cell.source, str) or not isinstance(cell.metadata, dict):
                 return None, "its cells have no text"
+        nbformat.writes(notebook).encode("utf-8")
         return notebook, ""
     except Exception as error:
         return None, f"it is no notebook ({type(error).__name__})"
