@@ -336,9 +336,12 @@ def small_book(sample, tmp_path_factory):
     (folder / "_config.yml").write_text(settings)
     (folder / "book").mkdir()
     shutil.copytree(ROOT / "book/_static", folder / "book/_static", ignore=shutil.ignore_patterns("woff-v2"))
+    shutil.copytree(ROOT / "book/_templates", folder / "book/_templates")
+    (folder / "book/_tools").mkdir()
+    shutil.copy(ROOT / "book/_tools/pages.py", folder / "book/_tools")
     shutil.copy(ROOT / "book/references.bib", folder / "book")
     shutil.copy(sample, folder / "book")
-    (folder / "book/intro.md").write_text("# Intro\n\nRead {cite:t}`rigollet2025`.\n\n```{bibliography}\n```\n")
+    (folder / "book/intro.md").write_text("# Intro\n\nRead {cite:t}`rigollet2025`.\n\n```{bibliography}\n```\n\n## How to cite\n")
     ledger.main(["--book", str(folder / "book")])
     toc = {"format": "jb-book", "root": "book/intro"}
     toc["chapters"] = [{"file": "book/01-sample"}, {"file": "book/claims"}]
@@ -364,7 +367,9 @@ def test_a_claim_and_a_figure_as_shown(small_book):
     assert "Fig. 1" in text
     ledger_page = check_pages.Page((html / "claims.html").read_text())
     assert "01-sample.html#claim-sample-rate" in ledger_page.links
+    assert "ledger-sample-rate" in ledger_page.anchors and "claims.html#ledger-sample-rate" in page.links
     everything = "".join(path.read_text() for path in html.parent.rglob("*.html"))
+    assert "og:image" not in everything and "fontawesome.js" not in everything
     assert "thebe" not in everything and "mybinder" not in everything  # no address yet, no button
 
 
@@ -377,6 +382,7 @@ def test_with_an_address_the_buttons_are_drawn(small_book, tmp_path):
     assert result.returncode == 0, result.stderr
     page = (folder / "_build/html/book/01-sample.html").read_text()
     assert "https://github.com/someone/book" in page and "mybinder.org" in page
+    assert 'property="og:image" content="https://someone.github.io/book/_static/card.png"' in page
 
 
 def test_a_strict_build_finds_each_fault(small_book, tmp_path):

@@ -40,7 +40,7 @@ def test_the_lock_holds_what_the_project_asks_for(group):
         assert pins[canonicalize_name(requirement.name)] in requirement.specifier, requirement
 
 
-@pytest.mark.parametrize("group", ["train", "models"])
+@pytest.mark.parametrize("group", ["train", "models", "browser"])
 def test_the_extras_have_a_lock_beside_it(group):
     """What `make extras` adds: exact versions, none of which the book needs or changes."""
     lines = (ROOT / "requirements-extras.lock").read_text().splitlines()

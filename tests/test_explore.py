@@ -8,13 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import yaml
 from scipy.special import ive
 
 import mfcore as mf
 
-ROOT = Path(__file__).parents[1]
-EXPLORE = ROOT / "book/_static/explore"
+EXPLORE = Path(__file__).parents[1] / "book/_static/explore"
 NODE = shutil.which("node")
 
 # Reads a list of cases and answers each with what the functions of the page make of it.
@@ -148,9 +146,3 @@ def test_a_start_belongs_to_its_seed():
     # Uniform: mean 0 and covariance I/3, four standard errors.
     assert np.abs(first.mean(axis=0)).max() < 4 / np.sqrt(3 * 4000)
     assert np.abs(first.T @ first / 4000 - np.eye(3) / 3).max() < 4 * 0.3 / np.sqrt(4000)
-
-
-def test_the_pages_load_what_there_is():
-    config = yaml.safe_load((ROOT / "_config.yml").read_text())["sphinx"]["config"]
-    loaded = {name for name, _ in config["html_js_files"]} | set(config["html_css_files"])
-    assert {f"explore/{path.name}" for path in EXPLORE.iterdir()} == {name for name in loaded if "explore/" in name}

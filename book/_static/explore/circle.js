@@ -8,7 +8,7 @@
 (function () {
   "use strict";
 
-  const { TAU, make, show, line, circle, write, mark, axes } = Explore;
+  const { TAU, show, line, circle, write, mark, axes } = Explore;
 
   /** Groups of angles, parted by gaps of more than ten degrees. */
   function groups(angles) {
@@ -29,7 +29,7 @@
     const positioned = placed !== "none";
     const energies = Explore.record();
     let n, ring, model, x;
-    let [held, chosen, disturbed] = [-1, -1, true];
+    let [held, disturbed] = [-1, true];
 
     const oneBy = (f) => Array.from({ length: n }, (_, i) => f(i));
     const angle = (i) => Math.atan2(x[2 * i + 1], x[2 * i]);
@@ -55,8 +55,7 @@
       n = stage.value.n;
       ring = Float64Array.from({ length: 2 * n }, (_, c) => (c % 2 ? Math.sin : Math.cos)((TAU * (c >> 1)) / n));
       model = new Explore.Attention({ n, d: 2, beta: 1, positions: ring });
-      number.max = n;
-      choose(-1);
+      mover.choose(-1);
       x = Explore.sample(n, 2, Explore.random(stage.seed));
       if (!positioned) {
         // Nothing but the start tells one token from another: colours then follow the circle.
@@ -111,6 +110,7 @@
         g.globalAlpha = 1;
       }
       oneBy((i) => mark(g, look, i, n, token(i), size));
+      const { chosen } = mover;
       if (chosen >= 0) {
         if (positioned) line(g, look.text, 1, [token(chosen), position(chosen)]);
         circle(g, look.text, 1.5, ...token(chosen), size + 4);
@@ -133,25 +133,10 @@
       line(sheet.g, sheet.look.primary, 2, energies.points(px, py));
     }
 
-    // What dragging does, for those who cannot point.
-    const number = make("input", { type: "number", min: 1, value: 1 });
-    const degrees = make("input", { type: "range", min: -180, max: 180, value: 0 });
-    const choose = (i) => {
-      chosen = i;
-      stage.touch();
-      if (i >= 0) [number.value, degrees.value] = [i + 1, (angle(i) * 360) / TAU];
-    };
-    const move = make("details", {}, make("summary", {}, "Move a token without dragging"),
-      make("label", {}, "token", number), make("label", {}, "angle in degrees", degrees));
-    const named = () => Math.min(n, Math.max(1, Math.round(number.value))) - 1;
-    number.addEventListener("change", () => choose(named()));
-    move.addEventListener("toggle", () => choose(move.open ? named() : -1));
-    degrees.addEventListener("input", () => {
-      chosen = named();
-      turn(chosen, (degrees.value * TAU) / 360);
+    const mover = Explore.mover(stage, "token", { count: () => n, angle, turn(i, to) {
+      turn(i, to);
       disturbed = true;
-      stage.touch();
-    });
+    } });
 
     function nearest(point) {
       const { cx, cy, radius } = geometry(point);
@@ -174,16 +159,16 @@
       ],
       restart, changed, advance, draw, plot, report,
       plotLabel: "Log-energy against time. Dashed: all tokens at one point, without positions.",
-      extra: [move],
+      extra: [mover.element],
       near: (point) => nearest(point).i >= 0,
       press(point) {
         held = nearest(point).i;
-        choose(held);
+        mover.choose(held);
         return held >= 0;
       },
       drag(point) {
         turn(held, nearest(point).to);
-        choose(held);
+        mover.choose(held);
         disturbed = true;
       },
       lift: () => (held = -1),

@@ -158,15 +158,16 @@
     /**
      * Move the tokens along the flow for a time `span`, in place, with the adaptive method of Bogacki and
      * Shampine, order 3. It is stopped by stability more than by accuracy in a page, and so the cheapest
-     * evaluation counts. Returns the time done, less than span where `deadline` (ms since 1970) came first.
+     * evaluation counts. Returns the time done, less than span where `deadline` (ms since 1970) came first, or where
+     * `stop`, asked before each step, said so.
      */
-    advance(x, span, { tolerance = 1e-6, deadline = Infinity } = {}) {
+    advance(x, span, { tolerance = 1e-6, deadline = Infinity, stop = () => false } = {}) {
       const { d } = this;
       // v(x/|x|) extends the field off the sphere, and is tangent to every sphere around 0.
       const field = (y) => this.velocity(normalize(y, d));
       let slope = field(x);
       let time = 0;
-      while (time < span && Date.now() <= deadline) {
+      while (time < span && Date.now() <= deadline && !stop()) {
         const rest = span - time;
         const h = Math.min(this._h, rest);
         if (!(h > 0)) throw new RangeError("the flow cannot be continued: its velocity is out of range");

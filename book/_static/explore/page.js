@@ -13,6 +13,8 @@
  *   press, drag, lift   what a pointer does on the picture; `near` says where it can do something (optional)
  *   step                the time of the button Step (by default a tenth of a second of playing)
  *   extra               further elements for the column of controls (optional)
+ *   random              false where the start does not hang on the seed (optional)
+ *   plain               a picture that moves and can be stopped, and no more (optional)
  *
  * and in a page it is <div class="explore" data-explore="NAME" data-CONTROL="value"> with a text for pages without scripts.
  */
@@ -55,10 +57,10 @@
   const brief = (value) => String(Number(value.toPrecision(4))).replace("-", "−");
 
   /** A range, on a logarithmic scale if `log`: { element, set }. */
-  function slider({ text, min, max, step, log = false, digits = 1 }, act) {
+  function slider({ name, text, min, max, step, log = false, digits = 1 }, act) {
     const input = make("input", log
-      ? { type: "range", min: Math.log10(min), max: Math.log10(max), step: 0.02 }
-      : { type: "range", min, max, step });
+      ? { type: "range", name, min: Math.log10(min), max: Math.log10(max), step: 0.02 }
+      : { type: "range", name, min, max, step });
     const output = make("output", { "aria-hidden": "true" });
     const read = () => (log ? 10 ** input.value : Number(input.value));
     const tell = () => {
@@ -89,6 +91,29 @@
       return value;
     };
     return { element: make("fieldset", {}, make("legend", {}, text), ...inputs.map(([, label]) => label)), set };
+  }
+
+  /** What dragging does on a circle, for those who cannot point: `angle(i)` tells, and `turn(i, to)` moves. */
+  function mover(stage, what, { count, angle, turn }) {
+    const number = make("input", { type: "number", min: 1, value: 1 });
+    const degrees = make("input", { type: "range", min: -180, max: 180, value: 0 });
+    const element = make("details", {}, make("summary", {}, `Move a ${what} without dragging`),
+      make("label", {}, what, number), make("label", {}, "angle in degrees", degrees));
+    const named = () => Math.min(count(), Math.max(1, Math.round(number.value))) - 1;
+    const self = { element, chosen: -1, choose(i) {
+      self.chosen = i;
+      number.max = count();
+      stage.touch();
+      if (i >= 0) [number.value, degrees.value] = [i + 1, (angle(i) * 360) / TAU];
+    } };
+    number.addEventListener("change", () => self.choose(named()));
+    element.addEventListener("toggle", () => self.choose(element.open ? named() : -1));
+    degrees.addEventListener("input", () => {
+      self.chosen = named();
+      turn(self.chosen, (degrees.value * TAU) / 360);
+      stage.touch();
+    });
+    return self;
   }
 
   // Drawing
@@ -153,7 +178,8 @@
     line(g, look.border, 1, [[left, top], [left, bottom], [right, bottom]]);
     for (const y of ticks(y0, y1)) write(g, look.muted, brief(y), left - 6, py(y), "right");
     for (const x of ticks(x0, x1).filter((x) => !powers || Number.isInteger(x))) {
-      write(g, look.muted, powers ? (x > 2 ? `10^${x}` : brief(10 ** x)) : brief(x), px(x), bottom + 11);
+      const text = powers ? (x > 2 ? `10^${x}` : brief(10 ** x)) : brief(x);
+      write(g, look.muted, text, Math.min(px(x), width - g.measureText(text).width / 2), bottom + 11);
     }
     write(g, look.muted, label, (left + right) / 2, bottom + 28);
     return { px, py };
@@ -217,6 +243,8 @@
 
     function play(on) {
       playing = on;
+      // What changes every second is no news: it is said when the motion stops.
+      status.setAttribute("aria-live", on ? "off" : "polite");
       playButton.textContent = on ? "Pause" : "Play";
     }
 
@@ -275,24 +303,26 @@
 
     const picture = make("canvas", { role: "img" });
     const plot = make("canvas", { role: "img", "aria-label": simulation.plotLabel ?? "" });
-    const status = make("p", { class: "explore-status", "aria-live": "polite" });
+    const status = make("p", { class: "explore-status" });
     const playButton = button("", () => play(!playing));
-    const buttons = make("div", { class: "explore-buttons" }, playButton,
+    const another = button("New start", () => {
+      stage.seed += 1;
+      restart();
+    });
+    const buttons = make("div", { class: "explore-buttons" }, playButton, ...(simulation.plain ? [another] : [
       button("Step", () => {
         play(false);
         advance(simulation.step ?? (stage.value.speed ?? 1) / 10);
       }),
       button("Restart", restart),
-      button("New start", () => {
-        stage.seed += 1;
-        restart();
-      }),
+      ...(simulation.random === false ? [] : [another]),
       button("Reset", () => {
         assign({});
         for (const control of simulation.controls) simulation.changed(control.name);
         restart();
       }),
-      button("Link", share));
+      button("Link", share),
+    ]));
     const controls = simulation.controls.map((control) => {
       const act = (value) => {
         stage.value[control.name] = value;
@@ -345,7 +375,7 @@
     place.replaceChildren(picture,
       make("div", { class: "explore-side" }, buttons, ...controls, ...(simulation.extra ?? []),
         ...(simulation.plot ? [plot, make("p", {}, simulation.plotLabel)] : [])),
-      status);
+      ...(simulation.plain ? [] : [status]));
     Object.assign(stage, { simulation, advance, play, assign });
     stages.push(stage);
     dress();
@@ -375,7 +405,7 @@
     };
   }
 
-  Object.assign(Explore, { TAU, make, button, show, brief, trace, line, circle, write, mark, axes, ticks, record, stages, run,
-    simulations: {} });
+  Object.assign(Explore, { TAU, make, button, mover, show, brief, trace, line, circle, write, mark, axes, ticks, record,
+    stages, run, simulations: {} });
   document.addEventListener("DOMContentLoaded", () => document.querySelectorAll("[data-explore]").forEach(run));
 })();

@@ -15,6 +15,45 @@
     return R.map((_, k) => [0, 1, 2].reduce((sum, m) => sum + Q[3 * Math.floor(k / 3) + m] * R[3 * m + (k % 3)], 0));
   }
 
+  /** The mean of tokens. */
+  function mean(x) {
+    const sum = [0, 0, 0];
+    x.forEach((u, k) => (sum[k % 3] += u));
+    return sum.map((u) => (3 * u) / x.length);
+  }
+
+  /** A sphere seen from one side, its tokens, and the line from the centre to their mean. */
+  function ball({ g, look }, view, x, { cx, cy, radius }) {
+    // To the right, upwards, and towards the reader.
+    const seen = ([a, b, c]) => [0, 3, 6].map((k) => view[k] * a + view[k + 1] * b + view[k + 2] * c);
+    const at = ([u, v]) => [cx + radius * u, cy - radius * v];
+    circle(g, look.border, 1, cx, cy, radius);
+    // Equator and two meridians, dotted behind: they show how the sphere is turned.
+    for (const axis of [0, 1, 2]) {
+      const ring = Array.from({ length: 73 }, (_, k) => {
+        const point = [Math.cos((TAU * k) / 72), Math.sin((TAU * k) / 72)];
+        point.splice(axis, 0, 0);
+        return seen(point);
+      });
+      for (const front of [false, true]) {
+        const part = ring.map((point) => (point[2] >= 0 === front ? at(point) : [NaN, NaN]));
+        line(g, look.border, 1, part, front ? [] : [2, 5]);
+      }
+    }
+    const n = x.length / 3;
+    const tokens = Array.from({ length: n }, (_, i) => [i, seen(x.subarray(3 * i, 3 * i + 3))]);
+    tokens.sort(([, a], [, b]) => a[2] - b[2]);
+    const size = Math.max(2.5, Math.min(5, 45 / Math.sqrt(n)));
+    for (const [i, point] of tokens) {
+      g.globalAlpha = point[2] < 0 ? 0.3 : 1;
+      mark(g, look, i, n, at(point), size * (1 + 0.3 * point[2]));
+    }
+    g.globalAlpha = 1;
+    line(g, look.muted, 1.5, [[cx, cy], at(seen(mean(x)))]);
+  }
+
+  Object.assign(Explore, { ball, turned });
+
   Explore.simulations.sphere = function (stage) {
     const curve = Explore.record();
     let view = turned([1, 0, 0, 0, 1, 0, 0, 0, 1], 0, 0.4);
@@ -33,12 +72,7 @@
       model.beta = stage.value.beta;
     }
 
-    const mean = () => [0, 1, 2].map((c) => {
-      let sum = 0;
-      for (let i = 0; i < n; i++) sum += x[3 * i + c];
-      return sum / n;
-    });
-    const note = (fresh) => curve.add(stage.time, Math.hypot(...mean()), fresh);
+    const note = (fresh) => curve.add(stage.time, Math.hypot(...mean(x)), fresh);
 
     function advance(span) {
       const done = model.advance(x, span, { deadline: stage.deadline });
@@ -55,40 +89,14 @@
       }
       return {
         text: `Time ${show(stage.time, 1)}. Smallest cosine ${show(least, 3)}. ` +
-          `Order parameter |mean| ${show(Math.hypot(...mean()), 3)}. Log-energy ${show(model.logEnergy(x), 3)}.`,
+          `Order parameter |mean| ${show(Math.hypot(...mean(x)), 3)}. Log-energy ${show(model.logEnergy(x), 3)}.`,
         label: `${n} tokens on the sphere, ${least > 0.99 ? "in one point." : "apart."}`,
       };
     }
 
-    /** Screen coordinates: to the right, upwards, towards the reader. */
-    const seen = ([a, b, c]) => [0, 3, 6].map((k) => view[k] * a + view[k + 1] * b + view[k + 2] * c);
-
     function draw(sheet) {
-      const { g, look, width, height } = sheet;
-      const [cx, cy, radius] = [width / 2, height / 2, Math.max(1, Math.min(width, height) / 2 - 16)];
-      const at = ([u, v]) => [cx + radius * u, cy - radius * v];
-      circle(g, look.border, 1, cx, cy, radius);
-      // Equator and two meridians, dotted behind: they show how the sphere is turned.
-      for (const axis of [0, 1, 2]) {
-        const ring = Array.from({ length: 73 }, (_, k) => {
-          const point = [Math.cos((TAU * k) / 72), Math.sin((TAU * k) / 72)];
-          point.splice(axis, 0, 0);
-          return seen(point);
-        });
-        for (const front of [false, true]) {
-          const part = ring.map((point) => (point[2] >= 0 === front ? at(point) : [NaN, NaN]));
-          line(g, look.border, 1, part, front ? [] : [2, 5]);
-        }
-      }
-      const tokens = Array.from({ length: n }, (_, i) => [i, seen(x.subarray(3 * i, 3 * i + 3))]);
-      tokens.sort(([, a], [, b]) => a[2] - b[2]);
-      const size = Math.max(2.5, Math.min(5, 45 / Math.sqrt(n)));
-      for (const [i, point] of tokens) {
-        g.globalAlpha = point[2] < 0 ? 0.3 : 1;
-        mark(g, look, i, n, at(point), size * (1 + 0.3 * point[2]));
-      }
-      g.globalAlpha = 1;
-      line(g, look.muted, 1.5, [[cx, cy], at(seen(mean()))]);
+      const { width, height } = sheet;
+      ball(sheet, view, x, { cx: width / 2, cy: height / 2, radius: Math.max(1, Math.min(width, height) / 2 - 16) });
     }
 
     function plot(sheet) {

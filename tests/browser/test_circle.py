@@ -1,0 +1,54 @@
+"""Tokens on the circle and on the sphere: the flow, its buttons and what it says."""
+
+import numpy as np
+import pytest
+
+import mfcore as mf
+
+
+def model_of(stage, data):
+    n, beta, scale = (stage.js(f"simulation.model.{name}") for name in ("n", "beta", "scale"))
+    angle = 2 * np.pi * np.arange(n) / n
+    ring = np.column_stack([np.cos(angle), np.sin(angle)])
+    positions = data.get("positions", "none")
+    auxiliary = mf.AdditivePE(ring, scale) if positions in ("queries", "everywhere") else None
+    return mf.SelfAttention(beta, auxiliary=auxiliary, values="tokens" if positions == "queries" else "features")
+
+
+@pytest.mark.parametrize("positions", ["none", "nowhere", "queries", "everywhere"])
+def test_circle(stage, positions):
+    data = {"positions": positions}
+    s = stage("circle", data, n=40, beta=3, seed=4)
+    model, x0 = model_of(s, data), np.reshape(s.js("simulation.tokens"), (-1, 2))
+    s.advance(0.5)
+    assert np.abs(np.reshape(s.js("simulation.tokens"), (-1, 2)) - mf.flow(model, x0, [0.5]).x[0]).max() < 1e-4
+    assert f"Time {s.js('stage.time'):.1f}." in s.text
+
+
+def test_sphere(stage):
+    s = stage("sphere", n=30, beta=3)
+    x0 = np.reshape(s.js("simulation.tokens"), (-1, 3))
+    s.advance(1)
+    x = np.reshape(s.js("simulation.tokens"), (-1, 3))
+    assert np.abs(x - mf.flow(mf.SelfAttention(3.0), x0, [1.0]).x[0]).max() < 1e-4
+    assert f"{np.linalg.norm(x.mean(axis=0)):.3f}" in s.text
+
+
+def test_buttons(stage):
+    s = stage("circle", n=20, beta=3)
+    start = s.js("simulation.tokens")
+    s.click("Step")
+    assert s.js("stage.time") > 0 and s.js("simulation.tokens") != start
+    s.click("Restart")
+    assert s.js("simulation.tokens") == start
+    s.click("New start")
+    assert s.js("simulation.tokens") != start
+    s.set(beta=7.5)
+    s.click("Link")
+    again = s.js("location.href")
+    assert "beta=7.5" in again and "seed=2" in again
+    s.click("Reset")
+    assert s.js("simulation.model.beta") == 2 and s.js("stage.seed") == 1
+    s.page.goto("about:blank")
+    s.page.goto(again)
+    assert s.js("simulation.model.beta") == 7.5 and s.js("stage.seed") == 2
