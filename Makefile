@@ -13,6 +13,7 @@ SUBMISSIONS ?=
 
 BIN := .venv/bin
 HTML := _build/html
+PDF := _build/attention-against-collapse.pdf
 # Written when the environment is whole, and named by where and from what it was made: one that was interrupted,
 # moved, or made from other pins, has no such file and is made anew. So is one whose Python is gone.
 STAMP := .venv/.ready-$(shell { pwd; cat requirements.lock pyproject.toml; } | cksum | cut -d ' ' -f 1)
@@ -20,17 +21,20 @@ ifneq ($(shell $(BIN)/python -c 'print(1)' 2>/dev/null),1)
 .PHONY: $(STAMP)
 endif
 
-.PHONY: help book test extras execute ledger mutants lab serve bench clean distclean \
+.PHONY: help book test browser pdf stills extras execute ledger mutants lab serve bench clean distclean \
 	course release sample grade feedback formgrader test-course
 
 help:
 	@echo "make book       build the pages into $(HTML), strictly"
 	@echo "make test       run every test and every notebook, and compare"
+	@echo "make browser    open every built page in a browser, and drive the simulations (after make extras and make book)"
+	@echo "make pdf        print the built pages as one book, into $(PDF) (after make extras and make book)"
 	@echo "make course     say how to run the course: hand out, mark, give feedback"
-	@echo "make extras     add what the tests of training and of published weights need (a minute)"
+	@echo "make extras     add what the tests of training, published weights and pages in a browser need (a minute)"
 	@echo "make serve      show the built pages at http://localhost:$(PORT)"
 	@echo "make lab        open the notebooks in JupyterLab"
 	@echo "make execute    run the notebooks in place (FILES=book/NAME.ipynb for some)"
+	@echo "make stills     rewrite the still pictures of the simulations, in a browser (after make extras)"
 	@echo "make ledger     rewrite book/claims.md from what the notebooks store"
 	@echo "make mutants    rewrite tests/mutants/killed.json: which wrong model turns which claim red"
 	@echo "make bench      measure mfcore beside its peers and rewrite book/data/performance.json (minutes; an idle machine)"
@@ -63,6 +67,16 @@ book: $(STAMP)
 
 test: $(STAMP)
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
+
+browser: $(STAMP)
+	@test -f $(HTML)/index.html || { echo "Nothing is built yet: run make book first." >&2; exit 1; }
+	$(BIN)/python -m pytest tests/browser -n $(JOBS) --dist worksteal
+
+pdf: $(STAMP)
+	$(BIN)/python book/_tools/pdf.py $(HTML) $(PDF)
+
+stills: $(STAMP)
+	$(BIN)/python book/_tools/stills.py
 
 extras: $(STAMP)
 	$(BIN)/python -m pip install --disable-pip-version-check -r requirements-extras.lock

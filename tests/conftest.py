@@ -1,5 +1,6 @@
 """What the tests of the package share."""
 
+import os
 import sys
 
 # Marking needs the namespaces of Linux.
@@ -13,4 +14,7 @@ def pytest_configure(config):
 
 
 def pytest_addoption(parser):
-    parser.addoption("--whole-course", action="store_true", help="mark every submission of the bank of assignments")
+    parser.addoption(
+        "--whole-course", action="store_true", default=bool(os.environ.get("CI")),
+        help="mark every submission of the bank of assignments, as where CI is set",
+    )

@@ -2,28 +2,31 @@
 
 import shutil
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 MAC = Path("/Applications/Google Chrome.app/Contents/MacOS/Google Chrome")
-MISSING = (
-    "This needs a Chromium of the system (Debian's package chromium, or Google Chrome) and the Python package playwright, "
-    "which `make extras` installs."
-)
+
+
+def program():
+    """The path of the browser; RuntimeError, which says what to install, where something is missing."""
+    path = next(filter(None, map(shutil.which, NAMES)), str(MAC) if MAC.exists() else None)
+    if path is None:
+        raise RuntimeError("This needs a browser: Debian's package chromium, or Google Chrome.")
+    if find_spec("playwright") is None:
+        raise RuntimeError("This needs the Python packages of the extra browser: run make extras.")
+    return path
 
 
 @contextmanager
 def chromium():
-    """A running Chromium, driven by Playwright; RuntimeError, which says what to install, where there is none."""
-    program = next(filter(None, map(shutil.which, NAMES)), str(MAC) if MAC.exists() else None)
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
-        program = None
-    if program is None:
-        raise RuntimeError(MISSING)
+    """A running browser, driven by Playwright."""
+    path = program()
+    from playwright.sync_api import sync_playwright
+
     with sync_playwright() as playwright:
         # A page of the book needs no sandbox of its own, and root may not have one.
-        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
         yield browser
         browser.close()

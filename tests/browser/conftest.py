@@ -10,11 +10,18 @@ import pytest
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "book/_tools"))
 
-from browser import chromium  # noqa: E402
+from browser import chromium, program  # noqa: E402
 from pages import page_of  # noqa: E402
 
 # A typed array of the page arrives as a list, a number that JSON has not as None.
 PLAIN = "(key, value) => ArrayBuffer.isView(value) ? Array.from(value) : value"
+
+
+def pytest_configure(config):
+    try:
+        program()
+    except RuntimeError as error:
+        pytest.exit(str(error), returncode=1)
 
 
 @pytest.fixture(scope="session")
