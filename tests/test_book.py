@@ -10,10 +10,13 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import nbformat
 import pytest
 import yaml
+from docutils import nodes
+from docutils.utils import new_document
 
 from mfcore import claims, plot
 
@@ -23,6 +26,7 @@ sys.path.insert(0, str(ROOT / "book/_tools"))
 import check_pages  # noqa: E402
 import execute  # noqa: E402
 import ledger  # noqa: E402
+import pages  # noqa: E402
 
 LONGEST_CELL, MOST_FIGURES = 25, 6
 MARKERS = re.compile(r"^\s*#+\s*(NBVAL_\w+|PYTEST_VALIDATE_IGNORE_OUTPUT)\s*$", re.M)
@@ -344,7 +348,8 @@ def small_book(sample, tmp_path_factory):
     (folder / "book/intro.md").write_text("# Intro\n\nRead {cite:t}`rigollet2025`.\n\n```{bibliography}\n```\n\n## How to cite\n")
     ledger.main(["--book", str(folder / "book")])
     toc = {"format": "jb-book", "root": "book/intro"}
-    toc["chapters"] = [{"file": "book/01-sample"}, {"file": "book/claims"}]
+    (folder / "book/gallery.md").write_text("# Gallery\n\nFor $n$ tokens:\n\n```{gallery}\n```\n")
+    toc["chapters"] = [{"file": f"book/{name}"} for name in ("01-sample", "gallery", "claims")]
     (folder / "_toc.yml").write_text(yaml.safe_dump(toc))
     return folder
 
@@ -368,9 +373,57 @@ def test_a_claim_and_a_figure_as_shown(small_book):
     ledger_page = check_pages.Page((html / "claims.html").read_text())
     assert "01-sample.html#claim-sample-rate" in ledger_page.links
     assert "ledger-sample-rate" in ledger_page.anchors and "claims.html#ledger-sample-rate" in page.links
+    shown = check_pages.Page((html / "gallery.html").read_text())
+    assert {"01-sample.html#fig-line", "01-sample.html#claim-sample-rate"} <= set(shown.links)
+    assert {image["class"]: image["alt"] for image in shown.images} == {name: image["alt"] for name, image in images.items()}
+    assert r"\(y = 1 - x\)" in shown.formulas
     everything = "".join(path.read_text() for path in html.parent.rglob("*.html"))
     assert "og:image" not in everything and "fontawesome.js" not in everything
     assert "thebe" not in everything and "mybinder" not in everything  # no address yet, no button
+
+
+@pytest.mark.parametrize("order, expected", [
+    ("ccF", {"F2": "c0 c1"}),
+    ("cFccFc", {"F1": "c0", "F4": "c2 c3 c5"}),
+    ("FccFc", {"F0": "c1 c2", "F3": "c4"}),
+    ("cFF", {"F1": "c0", "F2": "c0"}),
+    ("cc|F|cF", {"F3": "", "F6": "c5"}),
+    ("cF(c)c", {"F1": "c0 c5"}),
+])
+def test_which_claims_a_figure_of_the_gallery_shows(order, expected):
+    """c a claim, F a figure, | the next section, ( ) a section inside."""
+    document = new_document("")
+    section = nodes.section()
+    document += section
+    for number, kind in enumerate(order):
+        if kind == "|":
+            section = nodes.section()
+            document += section
+        elif kind == "(":
+            section += nodes.section()
+            section = section[-1]
+        elif kind == ")":
+            section = section.parent
+        elif kind == "F":
+            section += nodes.figure(ids=[f"F{number}"])
+        else:
+            link = nodes.paragraph("", "", nodes.reference("", f"c{number}", refid="x"))
+            section += nodes.container("", link, classes=["claim"], ids=[f"claim-c{number}"])
+    found = {figure["ids"][0]: " ".join(id for id, _ in shown) for figure, shown in pages._figures(document)}
+    assert found == expected
+
+
+@pytest.mark.parametrize("repository, address", [
+    ("https://github.com/someone/book", "https://someone.github.io/book/"),
+    ("https://github.com/someone/book.git", "https://someone.github.io/book/"),
+    ("https://github.com/Someone/someone.github.io", "https://Someone.github.io/"),
+    ("https://gitlab.com/someone/book", ""),
+    ("", ""),
+])
+def test_the_address_of_the_pages(repository, address):
+    config = SimpleNamespace(html_theme_options={"repository_url": repository}, html_baseurl="")
+    pages._address(None, config)
+    assert config.html_baseurl == address
 
 
 def test_with_an_address_the_buttons_are_drawn(small_book, tmp_path):
@@ -381,8 +434,9 @@ def test_with_an_address_the_buttons_are_drawn(small_book, tmp_path):
     result = build(folder)
     assert result.returncode == 0, result.stderr
     page = (folder / "_build/html/book/01-sample.html").read_text()
-    assert "https://github.com/someone/book" in page and "mybinder.org" in page
-    assert 'property="og:image" content="https://someone.github.io/book/_static/card.png"' in page
+    assert "https://mybinder.org/v2/gh/someone/book/main?urlpath=lab/tree/book/01-sample.ipynb" in page
+    for shared in (page, (folder / "_build/html/index.html").read_text()):
+        assert 'property="og:image" content="https://someone.github.io/book/_static/card.png"' in shared
 
 
 def test_a_strict_build_finds_each_fault(small_book, tmp_path):

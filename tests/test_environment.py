@@ -90,6 +90,10 @@ def test_versions_agree():
     changelog = (ROOT / "CHANGELOG.md").read_text()
     assert citation["version"] == mfcore.__version__ == re.search(r"^## (.*)$", changelog, re.M)[1]
     assert citation["title"] == yaml.safe_load((ROOT / "_config.yml").read_text())["title"]
+    entry = dict(re.findall(r"^  (\w+) *= \{+(.*?)\}+,?$", (ROOT / "book/intro.md").read_text(), re.M))
+    assert entry.pop("year") == re.search(r"\d{4}", yaml.safe_load((ROOT / "_config.yml").read_text())["copyright"])[0]
+    (author,) = citation["authors"]
+    assert entry == {"author": author["name"], "title": citation["title"], "version": citation["version"]}
 
 
 def test_licences():

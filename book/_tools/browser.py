@@ -5,17 +5,17 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+NAMES = ("google-chrome", "google-chrome-stable", "chromium", "chromium-browser")
 MAC = Path("/Applications/Google Chrome.app/Contents/MacOS/Google Chrome")
 
 
 def program():
-    """The path of the browser; RuntimeError, which says what to install, where something is missing."""
+    """The path of the browser; SystemExit, which says what to install, where something is missing."""
     path = next(filter(None, map(shutil.which, NAMES)), str(MAC) if MAC.exists() else None)
     if path is None:
-        raise RuntimeError("This needs a browser: Debian's package chromium, or Google Chrome.")
+        raise SystemExit("This needs a browser: Debian's package chromium, or Google Chrome.")
     if find_spec("playwright") is None:
-        raise RuntimeError("This needs the Python packages of the extra browser: run make extras.")
+        raise SystemExit("This needs the Python packages of the extra browser: run make extras.")
     return path
 
 

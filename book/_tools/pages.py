@@ -9,6 +9,7 @@ import re
 from html import escape
 from pathlib import Path
 from urllib.parse import urlsplit
+from zlib import crc32
 
 from docutils import nodes
 from sphinx import addnodes
@@ -22,6 +23,8 @@ from sphinx.util.nodes import make_refnode
 logger = logging.getLogger(__name__)
 
 LEDGER = "book/claims"
+# The element of a simulation, with the text for pages without scripts.
+SIMULATION = re.compile(r'<div class="explore" (?P<data>data-explore="(?P<name>[\w-]+)"[^>]*>)(?P<text>.*?</div>)', re.S)
 EXPLORE = Path(__file__).parents[1] / "_static/explore"
 ABOUT = "Self-attention pulls the tokens of a deep transformer into one point. A book of theorems, code and checked numbers on what keeps them apart."
 
@@ -55,6 +58,9 @@ class Claims(Domain):
         for id, (docname, anchor) in self.data["claims"].items():
             yield id, id, "claim", docname, anchor, 0
 
+    def resolve_any_xref(self, env, fromdocname, builder, target, node, contnode):
+        return []
+
     def resolve_xref(self, env, fromdocname, builder, typ, target, node, contnode):
         return make_refnode(builder, fromdocname, LEDGER, f"ledger-{nodes.make_id(target)}", contnode)
 
@@ -87,14 +93,15 @@ class Stills(SphinxTransform):
     def apply(self):
         alt = json.loads((EXPLORE / "stills/stills.json").read_text(encoding="utf-8"))
         for raw in list(self.document.findall(nodes.raw)):
-            found = re.fullmatch(r'<div class="explore" (data-explore="([\w-]+)".*?>)(.*</div>)\s*', raw.astext(), re.S)
-            if not found:
+            if "data-explore" not in raw.astext():
+                continue
+            self.env.note_dependency(str(EXPLORE / "stills/stills.json"))
+            found = SIMULATION.fullmatch(raw.astext().strip())
+            still = f"{Path(self.env.docname).name}-{found['name']}" if found else None
+            if still not in alt:
+                logger.warning("no still of the simulation: run make stills. %s", raw.astext()[:80], location=raw)
                 continue
             data, name, text = found.groups()
-            still = f"{Path(self.env.docname).name}-{name}"
-            if still not in alt:
-                logger.warning("no still of the simulation %s: run make stills", name, location=raw)
-                continue
             image = nodes.image(
                 uri=f"/book/_static/explore/stills/{still}.png", alt=alt[still], loading="lazy", classes=["explore-still"]
             )
@@ -144,8 +151,8 @@ class FillGallery(SphinxPostTransform):
 
     def run(self):
         for place in list(self.document.findall(gallery)):
-            # On the one page of the printed book everything stands in its own place.
-            chapters = [] if self.app.builder.name == "singlehtml" else sorted(self.env.found_docs - {self.env.docname})
+            root = self.config.root_doc
+            chapters = sorted(self.env.found_docs - {self.env.docname}, key=lambda name: (name != root, name))
             place.replace_self([part for chapter in chapters for part in _show(self.app, self.env.docname, chapter)])
             for link in self.document.findall(addnodes.pending_xref):
                 link["refdoc"] = self.env.docname
@@ -227,22 +234,16 @@ def _parents(node):
 def _dress(app, pagename, templatename, context, doctree):
     """What a page says of itself to others, its buttons, and roles that the standard knows."""
     title = re.sub(r"<.*?>", "", context.get("title") or "")
-    address = app.config.html_baseurl
-    about = {"og:title": title, "og:site_name": app.config.html_title, "og:type": "article", "og:description": ABOUT}
-    if address:
-        about |= {"og:url": f"{address}{app.builder.get_target_uri(pagename)}", "og:image": f"{address}_static/card.png"}
-    tags = [f'<meta name="description" content="{escape(ABOUT)}" />']
-    tags += [f'<meta property="{name}" content="{escape(value)}" />' for name, value in about.items()]
-    context["metatags"] = context.get("metatags", "") + "\n".join(tags)
+    context["metatags"] = context.get("metatags", "") + _tags(app, title, app.builder.get_target_uri(pagename))
     for group in context["header_buttons"]:
         for button in group.get("buttons", []):
-            if button["label"] == "download-source-button" and button["text"] == ".ipynb":
+            if button.get("label") == "download-source-button" and button["text"] == ".ipynb":
                 button |= {"text": "Notebook", "tooltip": "Download this notebook"}
     context["header_buttons"].append({
         "type": "link", "url": context["pathto"]("book/intro").removesuffix("#") + "#how-to-cite", "tooltip": "How to cite this book",
         "icon": "fas fa-quote-right", "label": "cite-button",
     })
-    if doctree and app.builder.name == "html" and any("explore-still" in image["classes"] for image in doctree.findall(nodes.image)):
+    if doctree and any("explore-still" in image["classes"] for image in doctree.findall(nodes.image)):
         app.add_css_file("explore/explore.css")
         for script in scripts():
             app.add_js_file(f"explore/{script}", loading_method="defer")
@@ -250,10 +251,27 @@ def _dress(app, pagename, templatename, context, doctree):
         context["body"] = context["body"].replace('role="doc-biblioentry"', 'role="listitem"')
 
 
+def _tags(app, title, uri):
+    """What other sites show with a link to a page."""
+    about = {"og:title": title, "og:site_name": app.config.html_title, "og:type": "article", "og:description": ABOUT}
+    if app.config.html_baseurl:
+        address = app.config.html_baseurl.rstrip("/")
+        about |= {"og:url": f"{address}/{uri}", "og:image": f"{address}/_static/card.png"}
+    tags = [f'<meta name="description" content="{escape(ABOUT)}" />']
+    return "\n".join(tags + [f'<meta property="{name}" content="{escape(value)}" />' for name, value in about.items()])
+
+
 def _finish(app, exception):
-    """Take what no page needs out of the written pages: icons come with the theme's fonts, and again as half a megabyte of script."""
-    if exception or app.builder.name not in ("html", "singlehtml"):
+    """Write the page at the root, and take what no page needs out of the others: icons come with the theme's fonts, and again as
+    half a megabyte of script.
+    """
+    if exception or app.builder.name != "html":
         return
+    start, title = app.builder.get_target_uri(app.config.root_doc), escape(app.config.html_title)
+    Path(app.outdir, "index.html").write_text(
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>{_tags(app, app.config.html_title, "")}'
+        f'<meta http-equiv="Refresh" content="0; url={start}" /><a href="{start}">{title}</a></html>\n', encoding="utf-8",
+    )
     script = re.compile(r'[^\n]*<(?:script|link)[^>]*scripts/fontawesome\.js[^>]*>(?:</script>)?')
     download = re.compile(r'(<a href="[^"]*_sources/[^"]*") target="_blank"')
     own = re.compile(r'(<a href="[^"]*#how-to-cite") target="_blank"')
@@ -265,9 +283,11 @@ def _finish(app, exception):
 def _address(app, config):
     """The public address of the pages of a repository on GitHub; elsewhere, what the setting says."""
     parts = urlsplit(config.html_theme_options.get("repository_url", ""))
-    if parts.netloc == "github.com" and not config.html_baseurl:
-        owner, name = parts.path.strip("/").split("/")
-        config.html_baseurl = f"https://{owner}.github.io/{name}/"
+    names = parts.path.strip("/").removesuffix(".git").split("/")
+    if parts.netloc == "github.com" and len(names) == 2 and not config.html_baseurl:
+        owner, name = names
+        site = f"{owner}.github.io"
+        config.html_baseurl = f"https://{site}/" if name.lower() == site.lower() else f"https://{site}/{name}/"
 
 
 def setup(app):
@@ -282,4 +302,5 @@ def setup(app):
     # After the theme has made its buttons.
     app.connect("html-page-context", _dress, priority=900)
     app.connect("build-finished", _finish)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}
+    # Pages that another version of this file has read are read anew.
+    return {"env_version": crc32(Path(__file__).read_bytes()), "parallel_read_safe": True, "parallel_write_safe": True}

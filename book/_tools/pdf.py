@@ -7,6 +7,7 @@ import posixpath
 import re
 import sys
 import tempfile
+from html import escape
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -103,7 +104,7 @@ def book(html, only=None):
             article = pages[name].select_one("article.bd-article")
             prepare(article, name, html, set(names))
             articles.append(f'<article id="{anchor(name)}">{article.decode_contents()}</article>')
-            heading = article.h1.get_text().strip()
+            heading = escape(article.h1.get_text().strip())
             contents.append(f'<p><a href="#{anchor(name)}">{heading}</a><span></span><span data-page="{anchor(name)}"></span></p>')
     mathjax = (html / "_static/mathjax/tex-chtml-full.js").as_uri()
     return (
@@ -206,7 +207,4 @@ def main(arguments):
 
 
 if __name__ == "__main__":
-    try:
-        main(sys.argv[1:])
-    except RuntimeError as error:
-        raise SystemExit(str(error)) from None
+    main(sys.argv[1:])

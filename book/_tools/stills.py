@@ -12,15 +12,21 @@ from pathlib import Path
 
 import nbformat
 from browser import chromium
-from pages import EXPLORE, page_of
+from pages import EXPLORE, SIMULATION, page_of
 from PIL import Image
 
 BOOK = Path(__file__).parents[1]
 STILLS = EXPLORE / "stills"
-# Frames of a sixtieth of a second, as if the page played.
+# Frames of a sixtieth of a second, as if the page played; on a slow machine one may take several calls.
 PLAY = """(seconds) => {
   const [stage] = Explore.stages;
-  for (let frame = 0; frame < 60 * seconds; frame++) stage.advance((stage.value.speed ?? 1) / 60);
+  const span = (stage.value.speed ?? 1) / 60;
+  for (let frame = 0; frame < 60 * seconds; frame++) {
+    const start = stage.time;
+    for (let call = 0; call < 20 && stage.time >= start && stage.time < start + span; call++) {
+      stage.advance(start + span - stage.time);
+    }
+  }
   const { text, label } = stage.simulation.report();
   return `${label} ${text}`;
 }"""
@@ -33,8 +39,8 @@ def simulations(sources):
         if path.suffix == ".ipynb":
             cells = nbformat.reads(text, as_version=4).cells
             text = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
-        for found in re.finditer(r'<div class="explore" data-explore="(.*?)".*?</div>', text, re.S):
-            yield f"{path.stem}-{found[1]}", found[0]
+        for found in SIMULATION.finditer(text):
+            yield f"{path.stem}-{found['name']}", found[0]
 
 
 def sources():

@@ -20,7 +20,7 @@ PLAIN = "(key, value) => ArrayBuffer.isView(value) ? Array.from(value) : value"
 def pytest_configure(config):
     try:
         program()
-    except RuntimeError as error:
+    except SystemExit as error:
         pytest.exit(str(error), returncode=1)
 
 

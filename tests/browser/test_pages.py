@@ -105,6 +105,10 @@ def test_page(browser, name):
         page = visit.page
         assert not visit.faults
         assert not page.evaluate("() => [...document.querySelectorAll('mjx-merror, [data-mjx-error]')].map((e) => e.textContent)")
+        # Each formula is there for screen readers, too.
+        formulas = page.locator("mjx-container").count()
+        assert page.locator("mjx-assistive-mml math").count() == formulas
+        assert formulas or not page.locator(".math").count()
         elsewhere = [url for url in visit.requests if not url.startswith(("file:", "data:", "blob:"))]
         assert not elsewhere
         own = [path for path in visit.files() if {"_images", "explore"} & set(path.parts) or path.suffix == ".html"]
@@ -220,7 +224,6 @@ def test_ledger_and_claims_lead_to_each_other(browser):
 def served():
     """The address of the pages on this machine: from the disk a browser shows a file that a link offers, and saves it not."""
     handler = partial(SimpleHTTPRequestHandler, directory=HTML)
-    handler.log_message = lambda *_: None
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}"

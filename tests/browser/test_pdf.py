@@ -59,3 +59,10 @@ def test_nothing_dark_and_nothing_folded_is_printed():
     page = BeautifulSoup(pdf.book(HTML, PAGES), "html.parser")
     assert not page.select(".only-dark, script[src*=explore], details:not([open]), .toggle")
     assert len(page.select("figure img.only-light")) >= 10 and len(page.select(".explore img")) == 4
+
+
+def test_references_of_the_whole_book_have_a_place():
+    page = BeautifulSoup(pdf.book(HTML), "html.parser")
+    places = {part["id"] for part in page.select("[id]")}
+    references = {link["href"][1:] for link in page.select('a[href^="#"]')}
+    assert len(references) > 1000 and references <= places

@@ -38,6 +38,7 @@
 
     function changed(name) {
       if (name === "n") return stage.restart();
+      if (name === "speed") return;
       const { beta, scale = 0, positions = "none" } = stage.value;
       model.beta = beta;
       model.values = positions === "queries" ? "tokens" : "features";

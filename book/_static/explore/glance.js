@@ -7,7 +7,7 @@
   "use strict";
 
   const { show, write } = Explore;
-  const [N, BETA, SCALE] = [40, 2, 1.5];
+  const [N, BETA, SCALE] = [40, 1, 1.5];
   const END = 40; // by then both have come to rest; time then starts again, with other tokens
   const CAPTIONS = [["plain attention", "one point"], ["with positions", "spread out"]];
 

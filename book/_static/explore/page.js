@@ -108,6 +108,8 @@
     } };
     number.addEventListener("change", () => self.choose(named()));
     element.addEventListener("toggle", () => self.choose(element.open ? named() : -1));
+    // It may have moved on by itself.
+    degrees.addEventListener("focus", () => self.choose(named()));
     degrees.addEventListener("input", () => {
       self.chosen = named();
       turn(self.chosen, (degrees.value * TAU) / 360);
@@ -221,7 +223,7 @@
     function assign(values) {
       for (const control of simulation.controls) {
         const given = values[control.name] ?? place.dataset[control.name] ?? control.value;
-        const known = control.options ? given in control.options : Number.isFinite(Number(given));
+        const known = control.options ? Object.hasOwn(control.options, given) : given !== "" && Number.isFinite(Number(given));
         stage.value[control.name] = setters[control.name](known ? given : control.value);
       }
       const seed = Number(values.seed ?? place.dataset.seed ?? 1);
@@ -237,7 +239,8 @@
 
     function advance(span) {
       stage.deadline = Date.now() + WORK;
-      stage.time += simulation.advance(span);
+      const done = simulation.advance(span); // it may start again, and set the time
+      stage.time += done;
       stale = true;
     }
 
@@ -292,6 +295,7 @@
     }
 
     async function share() {
+      play(false); // or the next report would take the place of the answer
       history.replaceState(null, "", address());
       try {
         await navigator.clipboard.writeText(address());
@@ -302,7 +306,8 @@
     }
 
     const picture = make("canvas", { role: "img" });
-    const plot = make("canvas", { role: "img", "aria-label": simulation.plotLabel ?? "" });
+    const caption = make("p", { id: `explore-${stages.length}-plot` }, simulation.plotLabel ?? "");
+    const plot = make("canvas", { role: "img", "aria-label": "Plot", "aria-describedby": caption.id });
     const status = make("p", { class: "explore-status" });
     const playButton = button("", () => play(!playing));
     const another = button("New start", () => {
@@ -374,14 +379,15 @@
     place.id ||= `explore-${name}`;
     place.replaceChildren(picture,
       make("div", { class: "explore-side" }, buttons, ...controls, ...(simulation.extra ?? []),
-        ...(simulation.plot ? [plot, make("p", {}, simulation.plotLabel)] : [])),
+        ...(simulation.plot ? [plot, caption] : [])),
       ...(simulation.plain ? [] : [status]));
     Object.assign(stage, { simulation, advance, play, assign });
     stages.push(stage);
     dress();
     new ResizeObserver(paint).observe(place);
     new MutationObserver(dress).observe(document.documentElement, { attributeFilter: ["data-theme"] });
-    new IntersectionObserver(([entry]) => {
+    new IntersectionObserver((entries) => {
+      const entry = entries.at(-1);
       if (!visible && entry.isIntersecting) requestAnimationFrame(frame);
       visible = entry.isIntersecting;
     }).observe(place);
