@@ -44,6 +44,9 @@ class Claims(Domain):
     object_types = {"claim": ObjType("claim", "ledger")}
     initial_data = {"claims": {}}
 
+    def get_type_name(self, type, primary=False):
+        return "claim"  # as a result of the search says it
+
     def clear_doc(self, docname):
         claims = self.data["claims"]
         self.data["claims"] = {id: place for id, place in claims.items() if place[0] != docname}
