@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import yaml
-from browser import chromium, program
+from browser import chromium
 from bs4 import BeautifulSoup
 from check_pages import entries
 
@@ -146,12 +146,11 @@ def prepare(article, name, html, names):
             link.unwrap()
 
 
-def write(html, file, only=None):
+def write(browser, html, file, only=None):
     """Print the pages in a folder into a file."""
-    program()
     import pikepdf
 
-    with tempfile.TemporaryDirectory() as folder, chromium() as browser:
+    with tempfile.TemporaryDirectory() as folder:
         source = Path(folder, "book.html")
         source.write_text(book(html, only), encoding="utf-8")
         page = browser.new_page(reduced_motion="reduce")
@@ -203,7 +202,8 @@ def main(arguments):
     html = Path(arguments[0] if arguments else ROOT / "_build/html").resolve()
     if not (html / "book/intro.html").exists():
         raise SystemExit(f"There are no pages in {html}: run make book first.")
-    write(html, arguments[1] if len(arguments) > 1 else ROOT / "_build/attention-against-collapse.pdf")
+    with chromium() as browser:
+        write(browser, html, arguments[1] if len(arguments) > 1 else ROOT / "_build/attention-against-collapse.pdf")
 
 
 if __name__ == "__main__":
