@@ -11,6 +11,7 @@
   const TIGHT = 1e-3; // largest distance of neighbours in a cluster
   const NOISE = 1e-4; // of even tokens
   const FIRST = -1; // decade of time at which the plot begins,
+  const LOOK = 0.02; // of the clock, between two looks for the first plateau
   const END = 300; // and at which the clock stops, about where numbers end
 
   /** The rates of growth about the uniform law: { rate, k } of the fastest mode. */
@@ -148,7 +149,7 @@
       if (plan.length) for (let k = masses.length; k < before; k++) joins.push(now());
       mover.choose(-1);
       predict();
-      note();
+      curve.add(now(), rise());
     }
 
     /** Predict what is to come, if all points stand apart by the width of the kernel. */
@@ -185,7 +186,7 @@
       [t, clock, start, first, plan, joins] = [0, 0, null, null, [], []];
       curve.clear();
       predict();
-      note();
+      curve.add(now(), rise());
     }
 
     function restart() {
@@ -216,8 +217,8 @@
 
     const rise = () => model.logEnergy(x) - model.beta + Math.log(2 * model.beta);
 
-    function note() {
-      curve.add(now(), rise());
+    /** The first plateau is looked for at fixed times, or it would hang on how fast a machine draws. */
+    function look() {
       const counts = [TIGHT, model.beta ** -0.5].map((limit) => groups(limit).length);
       if (start && !first && t >= (start.even ? start.linear : 0) + 2 && counts[0] === counts[1]) first = counts[0];
     }
@@ -225,6 +226,19 @@
     const end = () => Math.min(END, Math.max(3, clock, ...plan.map(({ log10 }) => log10 + 0.5)));
 
     function advance(span) {
+      let done = 0;
+      while (start && !first && done < span) {
+        const grid = (Math.floor(clock / LOOK + 1e-6) + 1) * LOOK;
+        const piece = Math.min(span - done, grid - clock);
+        const went = go(piece);
+        done += went;
+        if (went < piece || Date.now() > stage.deadline) return done;
+        if (clock >= grid - 1e-9) look();
+      }
+      return done < span ? done + go(span - done) : done;
+    }
+
+    function go(span) {
       if (held >= 0 || (masses.length === 1 && clock >= end())) return span;
       const until = Math.min(END, clock + span);
       let left = Math.expm1(until * Math.LN10) - t;
@@ -239,7 +253,7 @@
       }
       const before = clock;
       clock = left > 0 ? Math.log1p(t) / Math.LN10 : until;
-      note();
+      curve.add(now(), rise());
       return left > 0 ? clock - before : span;
     }
 
