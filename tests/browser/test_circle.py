@@ -34,6 +34,28 @@ def test_sphere(stage):
     assert f"{np.linalg.norm(x.mean(axis=0)):.3f}" in s.text
 
 
+def test_a_held_token_stays_and_is_let_go_by_a_restart(stage):
+    s = stage("circle", n=20, beta=2)
+    box = s.page.locator(".explore canvas").first.bounding_box()
+    angle = np.arctan2(s.js("simulation.tokens")[39], s.js("simulation.tokens")[38])
+    radius = min(box["width"], box["height"]) / 2 - 28
+    place = [box["x"] + box["width"] / 2 + radius * np.cos(angle), box["y"] + box["height"] / 2 - radius * np.sin(angle)]
+    s.page.mouse.move(*place)
+    s.page.mouse.down(button="right")
+    s.page.mouse.move(place[0] + 30, place[1])
+    s.page.mouse.up(button="right")
+    assert np.arctan2(s.js("simulation.tokens")[39], s.js("simulation.tokens")[38]) == angle
+    s.page.mouse.move(*place)
+    s.page.mouse.down()
+    s.advance(3)
+    assert np.arctan2(s.js("simulation.tokens")[39], s.js("simulation.tokens")[38]) == pytest.approx(angle, abs=1e-9)
+    s.set(n=10)  # the held one is no more
+    s.page.mouse.move(place[0] - 20, place[1])
+    s.advance(3)
+    s.page.mouse.up()
+    assert np.isfinite(s.js("simulation.tokens")).all() and s.js("stage.time") == 3
+
+
 def test_buttons(stage):
     s = stage("circle", n=20, beta=3)
     start = s.js("simulation.tokens")

@@ -69,10 +69,10 @@ def test_groups_that_have_formed_stay_above_the_threshold_and_open_beyond(stage)
     assert s.js("simulation.numbers.measured") == pytest.approx(s.js("simulation.numbers.predicted"), rel=1e-2)
 
 
-def test_rounding_is_a_push(stage):
-    s = stage("threshold", push="nothing")
-    assert s.js("simulation.numbers.amplitude") < 1e-15 and "lost in rounding" in s.text
-    s.advance(50)
+def test_the_least_push_grows_in_the_steps_of_a_page_that_plays(stage):
+    s = stage("threshold", push="least")
+    assert s.js("simulation.numbers.amplitude") < 1e-13 and "lost in rounding" in s.text
+    s.js("for (let frame = 0; frame < 60 * 20; frame++) stage.advance(2 / 60); return null")
     assert s.js("simulation.numbers.amplitude") > 0.1
 
 

@@ -82,7 +82,7 @@
       }
       const energy = model.logEnergy(x);
       const parts = groups(oneBy(angle)).length;
-      const layout = ["all round it", "in one group"][parts] ?? `in ${parts} groups more than ten degrees apart`;
+      const layout = ["all round it", least > 0.5 ? "in one group" : "spread out"][parts] ?? `in ${parts} groups more than ten degrees apart`;
       return {
         text: `Time ${show(stage.time, 1)}. Smallest cosine ${show(least, 3)}. ` +
           `Order parameter |mean| ${show(Math.hypot(...mean()), 3)}. ` +

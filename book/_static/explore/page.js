@@ -216,6 +216,7 @@
     const setters = {};
     let stale = true;
     let playing, visible, before, unspoken;
+    let held = false; // by a pointer
     let spoken = -Infinity;
     stage.touch = () => (stale = true);
     stage.set = (name, value) => (stage.value[name] = setters[name](value));
@@ -231,7 +232,13 @@
     }
 
     stage.restart = restart;
+    function lift() {
+      if (held) simulation.lift?.();
+      held = false;
+    }
+
     function restart() {
+      lift(); // what was held is gone
       stage.time = 0;
       simulation.restart();
       stale = true;
@@ -341,7 +348,6 @@
     });
 
     if (simulation.press) {
-      let held = false;
       const point = (event) => {
         const box = picture.getBoundingClientRect();
         return { x: event.clientX - box.left, y: event.clientY - box.top, coarse: event.pointerType !== "mouse",
@@ -349,6 +355,7 @@
       };
       const listen = {
         pointerdown(event) {
+          if (event.button) return; // not the main one
           held = simulation.press(point(event));
           if (held) picture.setPointerCapture(event.pointerId);
           stale = true;
@@ -358,16 +365,12 @@
           picture.style.cursor = held ? "grabbing" : simulation.near?.(point(event)) ? "grab" : "";
           stale ||= held;
         },
-        pointerup: () => lift(),
-        pointercancel: () => lift(),
+        pointerup: lift,
+        pointercancel: lift,
         // On a touch screen the page scrolls unless the finger holds something.
         touchstart(event) {
           if (held) event.preventDefault();
         },
-      };
-      const lift = () => {
-        if (held) simulation.lift?.();
-        held = false;
       };
       for (const [kind, react] of Object.entries(listen)) picture.addEventListener(kind, react, { passive: false });
     }

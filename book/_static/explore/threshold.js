@@ -11,6 +11,7 @@
   const { TAU, show, brief, line, circle, write, mark, axes, bessel, root } = Explore;
   const N = 96;
   const PUSH = 1e-4;
+  const LEAST = 1e-13; // smaller ones are absorbed by rounding in the short steps of a page that plays
   const LINEAR = 0.05; // deviation, in radians, up to which the prediction is held against the flow
   const FAR = 0.3; // and where it has ended
   const ROUNDING = 1e-12; // amplitude below which a rate is not measured
@@ -92,7 +93,7 @@
     function restart() {
       const uniform = Explore.random(stage.seed);
       const { push, normalization } = stage.value;
-      const size = push === "tiny" ? PUSH : 0;
+      const size = push === "tiny" ? PUSH : LEAST;
       model = new Explore.Attention({ n: N, d: 2, beta: 1, positions: ring, normalization });
       x = Float64Array.from(angles.flatMap((to) => {
         const turned = to + size * (2 * uniform() - 1);
@@ -128,7 +129,8 @@
         (digits ? show(Number(value.toFixed(digits)) || 0, digits) : brief(Math.round(value) || 0));
       const now = size < ROUNDING ? "is lost in rounding" : `changes at the rate ${tell(measured())}`;
       const parts = Explore.groups(angles.map((_, i) => Math.atan2(x[2 * i + 1], x[2 * i]))).length;
-      const where = most < 0.02 ? "each at its position" : parts > 1 ? `in ${parts} groups`
+      const resting = () => model.velocity(x).every((v) => Math.abs(v) < 1e-3);
+      const where = most < 0.02 ? "each at its position" : parts > 1 && resting() ? `in ${parts} groups`
         : "not far from their positions";
       const far = most > FAR ? " The tokens are far from their positions, where the prediction ends." : "";
       return {
@@ -183,7 +185,7 @@
         { name: "normalization", text: "normalization", value: "softmax",
           options: { softmax: "softmax", none: "none" } },
         { name: "push", text: "push at the start", value: "tiny",
-          options: { tiny: "a ten-thousandth", nothing: "nothing" } },
+          options: { tiny: "a ten-thousandth", least: "a tenth of a trillionth" } },
         { name: "speed", text: "speed, in growth times a second", min: 0.2, max: 10, log: true, value: 2 },
       ],
       restart, changed, advance, draw, plot, report,

@@ -184,7 +184,8 @@
       for (const s of [1, -1]) {
         const place = at(s * scale);
         mark(g, look, s > 0 ? 0 : 1, 2, place, 3.5);
-        write(g, look.text, s > 0 ? "+a" : "−a", place[0], place[1] + 16);
+        // Side by side where the scale is small.
+        write(g, look.text, s > 0 ? "+a" : "−a", place[0] + s * Math.max(0, 14 - reach * scale), place[1] + 16);
       }
     }
 
