@@ -32,7 +32,7 @@ def paths():
 
 
 def moving(runs):
-    """Both runs as an SVG that moves once, in the colors of the reader's system."""
+    """Both runs as an SVG that moves once, in the colours of the reader's system."""
     parts = []
     for k, (run, caption) in enumerate(zip(runs, CAPTIONS)):
         parts.append(f'<g transform="translate({k * SIZE + SIZE / 2} {SIZE / 2})"><circle class="ball" r="{RADIUS}"/>')

@@ -39,7 +39,7 @@ LOOKS = [
     (PHONE, "light", {"runOnly": CONTRAST}),
     (DESKTOP, "dark", {"runOnly": CONTRAST}),
 ]
-# Before contrast is measured: a formula has the color of the text around it, and of each kind of word in code one is enough.
+# Before contrast is measured: a formula has the colour of the text around it, and of each kind of word in code one is enough.
 ONE_OF_EACH = """() => {
   document.querySelectorAll('mjx-container').forEach((formula) => formula.remove());
   const seen = new Set();
@@ -122,7 +122,7 @@ def test_page(browser, name):
                 page.evaluate(ONE_OF_EACH)
             page.set_viewport_size(size)
             page.evaluate("(theme) => (document.documentElement.dataset.theme = theme)", theme)
-            # Until what listens to the size has acted; transitions of colors are off.
+            # Until what listens to the size has acted; transitions of colours are off.
             page.wait_for_timeout(100 if "runOnly" in options else 500)
             assert not page.evaluate(WIDER), (size, theme)
             assert not page.evaluate(FAULTS, options), (size, theme)

@@ -163,7 +163,7 @@
           `that of token ${row} itself ${show(share(chosen(), chosen()), 3)}; ` +
           `the mean place that it hears is ${show(place(chosen()), 1)}. ${end()}`,
         label: `A square of ${n} rows, tokens that hear, and as many columns, tokens heard, with ` +
-          `${mask === "none" ? "no mask" : `a ${mask} mask`}. The stronger the color, the larger the share. ` +
+          `${mask === "none" ? "no mask" : `a ${mask} mask`}. The stronger the colour, the larger the share. ` +
           `Row ${row} is marked.`,
       };
     }
