@@ -66,7 +66,7 @@ book: $(STAMP)
 	@echo "Open file://$(CURDIR)/$(HTML)/index.html"
 
 test: $(STAMP)
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
 browser: $(STAMP)
 	@test -f $(HTML)/index.html || { echo "Nothing is built yet: run make book first." >&2; exit 1; }

@@ -4,7 +4,6 @@ import os
 from pathlib import Path
 
 FIGURE = "application/vnd.mfcore.figure+json"
-LONGEST = ["test_mutants.py", "test_course.py", "test_coverage.py"]
 ALLOWED_SKIPS = Path(__file__).with_name("tests") / "allowed_skips.txt"
 
 
@@ -12,11 +11,6 @@ def pytest_collectstart(collector):
     # A figure's drawing is not stored in the notebook, and so cannot be compared: its text is.
     if hasattr(collector, "skip_compare"):
         collector.skip_compare += ("image/svg+xml", FIGURE)
-
-
-def pytest_collection_modifyitems(items):
-    # The longest files first: started last, one would keep a processor busy while the others wait.
-    items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))
 
 
 def pytest_sessionfinish(session, exitstatus):
