@@ -120,10 +120,11 @@ def scripts():
     first = ["engine.js", "page.js"]
     return first + sorted({path.name for path in EXPLORE.glob("*.js")} - set(first))
 
+
 def page_of(simulation):
-    """The text of a page that holds one simulation, given as its element, and nothing else; in the theme's light colors."""
+    """The text of a page that holds one simulation, given as its element, and nothing else; in the theme's light colours."""
     colors = {
-        "text-base": "#222832", "text-muted": "#48566b", "border": "#d1d5da", "primary": "#0a7d91",
+        "text-base": "#222832", "text-muted": "#48566b", "border": "#d1d5da", "primary": "#176de8",
         "background": "#ffffff", "surface": "#f3f4f5",
     }
     style = "; ".join(f"--pst-color-{name}: {color}" for name, color in colors.items())

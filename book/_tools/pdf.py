@@ -148,8 +148,6 @@ def prepare(article, name, html, names):
 
 def write(browser, html, file, only=None):
     """Print the pages in a folder into a file."""
-    import pikepdf
-
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder, "book.html")
         source.write_text(book(html, only), encoding="utf-8")
@@ -166,18 +164,24 @@ def write(browser, html, file, only=None):
             "display_header_footer": True, "header_template": "<span></span>", "footer_template": FOOTER,
         }
         page.pdf(**options)
-        # Only the printed pages tell on which page something stands.
-        with pikepdf.open(file) as printed:
-            numbers = {
-                str(name).removeprefix("/"): pikepdf.Page(place[0]).index + 1 for name, place in printed.Root.Dests.items()
-            }
+        numbers = page_numbers(file)  # only the printed pages tell them
         page.evaluate(
             "(numbers) => document.querySelectorAll('[data-page]').forEach((n) => (n.textContent = numbers[n.dataset.page]))",
             numbers,
         )
         page.pdf(**options)
+        if page_numbers(file) != numbers:
+            raise SystemExit("The numbers in the contents have moved what they count.")
         headings = page.evaluate("() => [...document.querySelectorAll('h1, h2, h3, h4, h5, h6')].map((h) => h.innerText)")
     mend(file, headings)
+
+
+def page_numbers(file):
+    """The number of the page of each place that a reference leads to."""
+    import pikepdf
+
+    with pikepdf.open(file) as printed:
+        return {str(name).removeprefix("/"): pikepdf.Page(place[0]).index + 1 for name, place in printed.Root.Dests.items()}
 
 
 def mend(file, headings):

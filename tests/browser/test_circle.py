@@ -56,6 +56,11 @@ def test_a_held_token_stays_and_is_let_go_by_a_restart(stage):
     assert np.isfinite(s.js("simulation.tokens")).all() and s.js("stage.time") == 3
 
 
+def test_nonsense_in_the_address_is_passed_over(stage):
+    s = stage("circle", {"positions": "nowhere"}, positions="toString", beta="", n="NaN", seed="1.5")
+    assert s.js("stage.value.positions") == "nowhere" and s.js("[stage.value.beta, stage.value.n, stage.seed]") == [2, 60, 1]
+
+
 def test_buttons(stage):
     s = stage("circle", n=20, beta=3)
     start = s.js("simulation.tokens")

@@ -47,7 +47,7 @@ def test_references_lead_to_their_places(printed):
     assert all(re.match("https?://", address) for address in elsewhere)
 
 
-def test_contents_give_the_page(printed):
+def test_contents_lead_to_their_pages(printed):
     (start,) = {pikepdf.Page(printed.Root.Dests["/02-pushforward"][0]).index}
     contents = [page.index for page in printed.pages if any(
         str(link.get("/Dest")) == "/02-pushforward" for link in page.get("/Annots", []))]

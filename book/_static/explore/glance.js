@@ -12,7 +12,7 @@
   const CAPTIONS = [["plain attention", "one point"], ["with positions", "spread out"]];
 
   Explore.simulations.glance = function (stage) {
-    const { ball, turned } = Explore;
+    const { ball, mean, turned } = Explore;
     let view = turned([1, 0, 0, 0, 1, 0, 0, 0, 1], 0, 0.35);
     let runs;
 
@@ -37,7 +37,7 @@
       return span * (1 + stage.time / 4);
     }
 
-    const order = ({ x }) => Math.hypot(...[0, 1, 2].map((c) => x.reduce((sum, u, k) => sum + (k % 3 === c ? u / N : 0), 0)));
+    const order = ({ x }) => Math.hypot(...mean(x));
 
     function draw(sheet) {
       const { look, width, height } = sheet;

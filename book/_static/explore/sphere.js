@@ -52,7 +52,7 @@
     line(g, look.muted, 1.5, [[cx, cy], at(seen(mean(x)))]);
   }
 
-  Object.assign(Explore, { ball, turned });
+  Object.assign(Explore, { ball, mean, turned });
 
   Explore.simulations.sphere = function (stage) {
     const curve = Explore.record();

@@ -131,7 +131,7 @@
       const parts = Explore.groups(angles.map((_, i) => Math.atan2(x[2 * i + 1], x[2 * i]))).length;
       const resting = () => model.velocity(x).every((v) => Math.abs(v) < 1e-3);
       const where = most < 0.02 ? "each at its position" : parts > 1 && resting() ? `in ${parts} groups`
-        : "not far from their positions";
+        : most > FAR ? "far from their positions and on their way" : "not far from their positions";
       const far = most > FAR ? " The tokens are far from their positions, where the prediction ends." : "";
       return {
         text: `Scale ${show(scale, 3)}, ${scale > theory.threshold ? "above" : "below"} the threshold ` +
