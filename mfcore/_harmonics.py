@@ -14,12 +14,16 @@ from scipy.special import i0e
 EPS = 2.0**-52
 MOST_TERMS = 401  # on the sphere; beyond, the weights, about 4^degree, come near the end of the floating range
 MOST_BETA = 1e4  # beyond, rounding alone is too much
-PAIR = 1.1  # nanoseconds of the direct sum for one pair, measured beside `cost`
+PAIR = 0.5  # nanoseconds of the direct sum for one pair
 
 
 def cost(e, terms, n):
-    """Nanoseconds on one core, fitted to measurements: only the ratio to PAIR matters, and it moves little."""
-    return 2e5 + n * (10 + 0.45 * terms if e == 2 else 12 + 4 * terms + 0.3 * terms**2)
+    """Nanoseconds on one core, fitted to measurements.
+
+    Only the ratio to PAIR matters. Where vectors are of 512 bits a pair takes 0.36 beside these, where they are of 256
+    about 0.75: near the point where both methods are equally fast, the slower of the two may be chosen.
+    """
+    return 9e4 + n * (40 + 0.25 * terms) if e == 2 else 1e5 + 70 * terms**2 + n * (60 + 0.26 * terms**2)
 
 
 def pays(e, beta, n):

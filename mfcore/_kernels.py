@@ -23,13 +23,14 @@ from collections import namedtuple
 
 import numpy as np
 
-from ._jit import EXACT, jit, multiply_add
+from ._jit import EXACT, jit, multiply_add, view
 
 # Weights are 2^BOOST e^(logit - shift): sums of them stay in range above and keep e^-1058 below, where an
 # unnormalized velocity may still be of size one. (Values beyond 1e100 leave no room for it.)
 BOOST = 505
 UNIT = 1e-15  # a norm this near to 1 is 1, so that what came out of the package goes in again unchanged
 TILE = 256  # tokens handled together: the inner loops are long enough, and at small d a pair stays in the first cache
+PART = 64  # rows of a tile that are shared out together
 STRIDE = TILE + 8  # from one coordinate of a tile to the next; a power of two would make them share cache sets
 SMALL = -100.0  # a token whose own logit is this far below the largest counts as small
 
@@ -96,10 +97,10 @@ def tiles(n):
 def lanes(n, d):
     """Number of parts into which the pairs of tiles are shared out, by size alone and never by the threads.
 
-    Each lane sums into arrays of its own, added up in a fixed order. A power of two, up to 16: with fewer than 384
+    Each lane sums into arrays of its own, added up in a fixed order. A power of two, up to 16: with fewer than 256
     tokens a lane those arrays would cost more than the threads save; and not beyond 100 MB, unless there are but two.
     """
-    most = min(n // 384, max(2, 100_000_000 // (8 * n * (d + 1))))
+    most = min(n // 256, max(2, 100_000_000 // (8 * n * (d + 1))))
     count = 1
     while 2 * count <= min(16, most):
         count *= 2
@@ -147,7 +148,7 @@ def lift(x, z, beta, carry, log_weight, keys, values, offset):
     log_weight : (n + m,) logarithms of the sources' weights
     keys : (tiles, (1 + e up to a multiple of four) * STRIDE) out: potentials beta (|z_j|^2 - R^2)/2 + log_weight - its
         maximum, R the largest feature norm, then the coordinates of the features, scaled where they would overflow
-    values : (tiles, d * STRIDE) out, the tokens; untouched when they are carried by the keys
+    values : (tiles, (1 + d) * STRIDE) out, the tokens in the place of the features; untouched when the keys carry them
     offset : (n + m,) out, beta (|z_i|^2 + R^2)/2 + the maximum, what the differences-first form leaves out of row i
 
     Returns
@@ -168,7 +169,7 @@ def lift(x, z, beta, carry, log_weight, keys, values, offset):
         offset[j] = norm2
         if not carry:
             for c in range(d):
-                values[tile, c * STRIDE + k] = x[j, c] if j < len(x) else z[j, c]
+                values[tile, (1 + c) * STRIDE + k] = x[j, c] if j < len(x) else z[j, c]
 
     # Beyond about 1e200 a logit's rounding error alone decides every weight: they are those of a hard
     # maximum. Smaller keys with a finite sharpness give the same weights and cannot overflow.
@@ -193,6 +194,11 @@ def lift(x, z, beta, carry, log_weight, keys, values, offset):
     for j in range(n):
         keys[j // TILE, j % TILE] = 0.5 * sharpness * (offset[j] - top) + (log_weight[j] - heaviest)
         offset[j] = 0.5 * beta * (offset[j] + top) * unit * unit + heaviest
+    # What is behind the last token of a tile, as far as `block` looks, weighs nothing.
+    for tile in range(len(keys)):
+        end = min(TILE, n - tile * TILE)
+        for k in range(end, end + 8):
+            keys[tile, k] = -np.inf
     return 0.5 * sharpness, BOOST if largest < 1e100 else 0, unit
 
 
@@ -222,55 +228,47 @@ def hide(weight, row, first, width, n, mask, fade):
 
 @jit()
 def block(
-    here, there, e, from_here, from_there, d, half, boost, diagonal, rows, columns, weight, own, mine, theirs,
+    here, there, e, from_here, from_there, d, half, boost, diagonal, low, high, columns, weight, mine, theirs,
     hides, row, column, n, mask, fade,
 ):  # fmt: skip
-    """All pairs of two tiles, or of one with itself, four rows at a time: squares, exponentials, sums.
+    """Rows low..high-1 of a tile with all of another, or of the same, four at a time: squares, exponentials, sums.
 
     here, there : potential and e coordinates of the features, e a multiple of four; from_here, from_there : d
-    coordinates of the values; weight (4 * STRIDE,) and own (4 * (1 + d),) : scratch; mine, theirs : masses and d sums,
-    added to; hides : whether a mask takes from the weights of these n tokens, row and column the first ones: then
-    theirs is of no use.
+    coordinates of the values; weight (4 * STRIDE,) : scratch; mine, theirs : masses and d sums, added to; hides :
+    whether a mask takes from the weights of these n tokens, row and column the first ones: then theirs is of no use.
+
+    What stands behind the last token of a tile has no weight, so that rows go by fours and columns by eights.
     """
-    w0, w1 = weight[:STRIDE], weight[STRIDE : 2 * STRIDE]
-    w2, w3 = weight[2 * STRIDE : 3 * STRIDE], weight[3 * STRIDE :]
-    for first in range(0, rows, 4):
+    w0, w1 = view(weight, 0, STRIDE), view(weight, STRIDE, STRIDE)
+    w2, w3 = view(weight, 2 * STRIDE, STRIDE), view(weight, 3 * STRIDE, STRIDE)
+    for first in range(low, high, 4):
         # Within one tile row i needs the columns from i on. The four rows start at the first of them, so that their own
         # columns are met by all of them, the token itself included: what they add to the columns is taken back.
         start = first if diagonal else 0
-        width = columns - start
-        count = min(4, rows - first)
-        for c in range(1 + d):
-            for r in range(count):
-                own[4 * c + r] = mine[c * STRIDE + first + r]
-        # Where fewer than four are left, the last one stands in for the others, with weight zero.
-        i0, i1 = first, min(first + 1, rows - 1)
-        i2, i3 = min(first + 2, rows - 1), min(first + 3, rows - 1)
+        width = (columns - start + 7) // 8 * 8
 
         # Four coordinates and two rows at once: as much as fits into the registers.
-        for c in range(0, e, 4):
-            x = there[(c + 1) * STRIDE + start : (c + 1) * STRIDE + columns]
-            y = there[(c + 2) * STRIDE + start : (c + 2) * STRIDE + columns]
-            z = there[(c + 3) * STRIDE + start : (c + 3) * STRIDE + columns]
-            u = there[(c + 4) * STRIDE + start : (c + 4) * STRIDE + columns]
+        for c in range(1, e + 1, 4):
+            x, y = view(there, c * STRIDE + start, width), view(there, (c + 1) * STRIDE + start, width)
+            z, u = view(there, (c + 2) * STRIDE + start, width), view(there, (c + 3) * STRIDE + start, width)
             for pair in range(2):
                 a, b = (w0, w1) if pair == 0 else (w2, w3)
-                i, k = (i0, i1) if pair == 0 else (i2, i3)
-                ax, bx = here[(c + 1) * STRIDE + i], here[(c + 1) * STRIDE + k]
-                ay, by = here[(c + 2) * STRIDE + i], here[(c + 2) * STRIDE + k]
-                az, bz = here[(c + 3) * STRIDE + i], here[(c + 3) * STRIDE + k]
-                au, bu = here[(c + 4) * STRIDE + i], here[(c + 4) * STRIDE + k]
+                at = c * STRIDE + first + 2 * pair
+                ax, bx = here[at], here[at + 1]
+                ay, by = here[at + STRIDE], here[at + STRIDE + 1]
+                az, bz = here[at + 2 * STRIDE], here[at + 2 * STRIDE + 1]
+                au, bu = here[at + 3 * STRIDE], here[at + 3 * STRIDE + 1]
                 for j in range(width):
                     square_a = (x[j] - ax) * (x[j] - ax) + (y[j] - ay) * (y[j] - ay)
                     square_b = (x[j] - bx) * (x[j] - bx) + (y[j] - by) * (y[j] - by)
                     square_a += (z[j] - az) * (z[j] - az) + (u[j] - au) * (u[j] - au)
                     square_b += (z[j] - bz) * (z[j] - bz) + (u[j] - bu) * (u[j] - bu)
-                    a[j] = square_a if c == 0 else a[j] + square_a
-                    b[j] = square_b if c == 0 else b[j] + square_b
+                    a[j] = square_a if c == 1 else a[j] + square_a
+                    b[j] = square_b if c == 1 else b[j] + square_b
         # Four exponentials side by side: one alone would wait for its own chain.
-        p0, p1 = here[i0], here[i1] if count > 1 else -np.inf
-        p2, p3 = here[i2] if count > 2 else -np.inf, here[i3] if count > 3 else -np.inf
-        potential, masses = there[start:columns], theirs[start:columns]
+        p0, p1, p2, p3 = here[first], here[first + 1], here[first + 2], here[first + 3]
+        m0, m1, m2, m3 = mine[first], mine[first + 1], mine[first + 2], mine[first + 3]
+        potential, masses = view(there, start, width), view(theirs, start, width)
         s0, s1, s2, s3 = 0.0, 0.0, 0.0, 0.0
         for j in range(width):
             e0 = exp(p0 + potential[j] - half * w0[j], boost)
@@ -284,20 +282,17 @@ def block(
             s3 += e3
             masses[j] += (e0 + e1) + (e2 + e3)
         if hides:
-            s0 = hide(w0, row + i0, column + start, width, n, mask, fade)
-            s1 = hide(w1, row + i1, column + start, width, n, mask, fade)
-            s2 = hide(w2, row + i2, column + start, width, n, mask, fade)
-            s3 = hide(w3, row + i3, column + start, width, n, mask, fade)
-        own[0] += s0
-        own[1] += s1
-        own[2] += s2
-        own[3] += s3
+            s0 = hide(w0, row + first, column + start, width, n, mask, fade)
+            s1 = hide(w1, row + first + 1, column + start, width, n, mask, fade)
+            s2 = hide(w2, row + first + 2, column + start, width, n, mask, fade)
+            s3 = hide(w3, row + first + 3, column + start, width, n, mask, fade)
+        mine[first], mine[first + 1], mine[first + 2], mine[first + 3] = m0 + s0, m1 + s1, m2 + s2, m3 + s3
 
-        for c in range(d):
-            v = from_there[c * STRIDE + start : c * STRIDE + columns]
-            sums = theirs[(1 + c) * STRIDE + start : (1 + c) * STRIDE + columns]
-            v0, v1 = from_here[c * STRIDE + i0], from_here[c * STRIDE + i1]
-            v2, v3 = from_here[c * STRIDE + i2], from_here[c * STRIDE + i3]
+        for c in range(1, d + 1):
+            at = c * STRIDE + first
+            v0, v1, v2, v3 = from_here[at], from_here[at + 1], from_here[at + 2], from_here[at + 3]
+            m0, m1, m2, m3 = mine[at], mine[at + 1], mine[at + 2], mine[at + 3]
+            v, sums = view(from_there, c * STRIDE + start, width), view(theirs, c * STRIDE + start, width)
             s0, s1, s2, s3 = 0.0, 0.0, 0.0, 0.0
             for j in range(width):
                 d0, d1, d2, d3 = v[j] - v0, v[j] - v1, v[j] - v2, v[j] - v3
@@ -307,31 +302,29 @@ def block(
                 s3 += w3[j] * d3
                 back = multiply_add(-w1[j], d1, multiply_add(-w0[j], d0, sums[j]))
                 sums[j] = multiply_add(-w3[j], d3, multiply_add(-w2[j], d2, back))
-            own[4 * c + 4] += s0
-            own[4 * c + 5] += s1
-            own[4 * c + 6] += s2
-            own[4 * c + 7] += s3
-
-        for c in range(1 + d):
-            for r in range(count):
-                mine[c * STRIDE + first + r] = own[4 * c + r]
+            mine[at], mine[at + 1], mine[at + 2], mine[at + 3] = m0 + s0, m1 + s1, m2 + s2, m3 + s3
 
 
-@jit()
+@jit(inline=True)
 def pairs(n, d, field, half, boost, first, last, work):
     """The sums over all pairs of tiles that belong to the lanes first..last-1.
 
-    Pairs of tiles are counted row by row, and each lane has its share of them and its own sums[lane], of shape
-    (tiles, (1 + d) * STRIDE): masses and sums.
+    Pairs of tiles are counted row by row and in parts, and each lane has its share of them and its own sums[lane], of
+    shape (tiles + 1, (1 + d) * STRIDE): masses and sums, and at the end what nobody asks for.
     """
-    _, _, keys, values, offset, sums, fade = work
-    number, e, mask = keys.shape[0], keys.shape[1] // STRIDE - 1, field.mask
+    _, _, keys, values, offset, sums, weights, fade = work
+    number, mask = keys.shape[0], field.mask
+    key, value, mass = keys.shape[1], (keys if field.carry else values).shape[1], sums.shape[2]
     hides = masked(mask)
-    every = number * number if hides else number * (number + 1) // 2
-    weight, own, unused = np.empty(4 * STRIDE), np.empty(4 * (1 + d)), np.zeros((1 + d) * STRIDE if hides else 0)
+    every = number * number * (TILE // PART)  # a part of a tile against itself counts as half
     for lane in range(first, last):
         start, stop = lane * every // len(sums), (lane + 1) * every // len(sums)
-        sums[lane] = 0.0
+        weight, own = view(weights, lane * 4 * STRIDE, 4 * STRIDE), view(sums, lane * (number + 1) * mass, (number + 1) * mass)
+        for tile in range(number):
+            for c in range(1 + d):
+                part = view(own, tile * mass + c * STRIDE, min(TILE, len(offset) - tile * TILE))
+                for j in range(len(part)):
+                    part[j] = 0.0
         at = 0
         for here in range(number):
             for there in range(0 if hides else here, number):
@@ -340,28 +333,33 @@ def pairs(n, d, field, half, boost, first, last, work):
                 rows = min(TILE, (n if hides else len(offset)) - row)
                 columns = min(TILE, len(offset) - column)
                 near = row - (column + columns - 1) <= mask[0] and column - (row + rows - 1) <= mask[1]
-                if start <= at < stop and rows > 0 and (near or column < mask[2] or column + columns > n):
-                    from_here = keys[here, STRIDE:] if field.carry else values[here]
-                    from_there = keys[there, STRIDE:] if field.carry else values[there]
-                    block(keys[here], keys[there], e, from_here, from_there, d, half, boost,
-                          here == there and not hides, rows, columns, weight, own, sums[lane, here],
-                          unused if hides else sums[lane, there], hides, row, column, n, mask, fade)  # fmt: skip
-                at += 1
+                near = near or column < mask[2] or column + columns > n
+                source = keys if field.carry else values
+                for low in range(0, TILE, PART):
+                    if start <= at < stop and low < rows and near:
+                        block(
+                            view(keys, here * key, key), view(keys, there * key, key), key // STRIDE - 1,
+                            view(source, here * value, value), view(source, there * value, value), d, half, boost,
+                            here == there and not hides, low, min(low + PART, rows), columns, weight,
+                            view(own, here * mass, mass), view(own, (number if hides else there) * mass, mass),
+                            hides, row, column, n, mask, fade,
+                        )  # fmt: skip
+                    at += 1 if hides or here == there else 2
 
 
-@jit()
-def small_row(i, n, field, d, half, boost, work, total):
+@jit(arrays=True)
+def small_row(i, n, field, d, half, boost, work, summed):
     """The sum for a token of small feature norm among large ones.
 
     Its logits are small numbers and the distances are not, so differences do not serve: logits are inner products,
     and their maximum is taken tile by tile over the very numbers that are exponentiated. Computed a second time,
-    logits of 1e20 would differ by more than the range of exp. Writes the sum and returns its mass and shift.
+    logits of 1e20 would differ by more than the range of exp. Writes mass and sum to the token's place in its tile's
+    `summed` and returns their shift.
     """
-    _, log_weight, keys, values, _, _, _ = work
+    _, log_weight, keys, values, _, _, _, _ = work
     e, carry, mask = field.shift.shape[1], field.carry, field.mask
-    weight = np.empty(TILE)
+    weight, total = np.empty(TILE), np.zeros(d)
     mass, shift = 0.0, -np.inf
-    total[:] = 0.0
     own, k = i // TILE, i % TILE
     for tile in range(keys.shape[0]):
         columns = min(TILE, len(log_weight) - tile * TILE)
@@ -388,19 +386,22 @@ def small_row(i, n, field, d, half, boost, work, total):
             weight[j] = exp(weight[j] - level, boost)
             mass += weight[j]
         for c in range(d):
-            o = (1 + c) * STRIDE if carry else c * STRIDE
+            o = (1 + c) * STRIDE
             here = keys[own, o + k] if carry else values[own, o + k]
             v = keys[tile, o : o + columns] if carry else values[tile, o : o + columns]
             part = 0.0
             for j in range(columns):
                 part += weight[j] * (v[j] - here)
             total[c] += part
-    return mass, shift
+    summed[k] = mass
+    for c in range(d):
+        summed[(1 + c) * STRIDE + k] = total[c]
+    return shift
 
 
-@jit(EXACT)  # for the order of the factors that take a logit back to true size
+@jit(EXACT, inline=True)  # for the order of the factors that take a logit back to true size
 def finish(x, field, half, boost, unit, masses, first, last, work, drift, log_mass):
-    """From the sums of all lanes to the rows first..last-1 of
+    """From the sums of all lanes to the rows of the tiles first..last-1 of
 
         drift_i    = A_i^T (sum_j w_ij v_j / sum_j w_ij) - x_i,
         log_mass_i = log sum_j w_ij,
@@ -410,77 +411,80 @@ def finish(x, field, half, boost, unit, masses, first, last, work, drift, log_ma
     log_mass is not touched.
     """
     n, d = x.shape
-    z, _, keys, _, offset, sums, _ = work
-    beta, carry = field.beta, field.carry
-    total, scratch, prompted = np.empty(d), np.empty(d), len(field.own) > 0
-    for i in range(first, last):
-        tile, k = i // TILE, i % TILE
-        if keys[tile, k] < SMALL:
-            mass, level = small_row(i, n, field, d, half, boost, work, total)
-            if level != 0.0:
-                level *= unit / (2.0 * half) * beta * unit
-        else:
+    z, _, keys, _, offset, sums, _, _ = work
+    beta, carry, blocks, shift, own = field.beta, field.carry, field.blocks, field.shift, field.own
+    size = sums.shape[2]
+    for tile in range(first, last):
+        summed = view(sums, tile * size, size)
+        for lane in range(1, sums.shape[0]):
+            more = view(sums, (lane * sums.shape[1] + tile) * size, size)
+            for j in range(size):
+                summed[j] += more[j]
+        for k in range(min(TILE, n - tile * TILE)):
+            i = tile * TILE + k
             level = offset[i] - keys[tile, k]
-            mass = 0.0
-            total[:] = 0.0
-            for lane in range(sums.shape[0]):
-                mass += sums[lane, tile, k]
+            if keys[tile, k] < SMALL:
+                level = small_row(i, n, field, d, half, boost, work, summed)
+                if level != 0.0:
+                    level *= unit / (2.0 * half) * beta * unit
+            share = (unit if carry else 1.0) / summed[k]
+            for c in range(d):
+                drift[i, c] = summed[(1 + c) * STRIDE + k] * share
+            if masses or len(own) > 0:
+                level += np.log(summed[k] * 2.0**-boost)
+            if len(own) > 0:
+                logit = 0.0
+                for c in range(z.shape[1]):
+                    logit += z[i, c] * own[i, c]
+                ahead = field.log_mass + beta * logit - level
+                ahead = 0.0 if np.isnan(ahead) else ahead  # where both are beyond the floating range
+                less = np.exp(-abs(ahead))
+                part = 1.0 / (1.0 + less) if ahead > 0.0 else less / (1.0 + less)
+                level += max(ahead, 0.0) + np.log1p(less)
                 for c in range(d):
-                    total[c] += sums[lane, tile, (1 + c) * STRIDE + k]
-        share = (unit if carry else 1.0) / mass
-        for c in range(d):
-            drift[i, c] = total[c] * share
-        if masses or prompted:
-            level += np.log(mass * 2.0**-boost)
-        if prompted:
-            logit = 0.0
-            for c in range(z.shape[1]):
-                logit += z[i, c] * field.own[i, c]
-            more = field.log_mass + beta * logit - level
-            more = 0.0 if np.isnan(more) else more  # where both are beyond the floating range
-            less = np.exp(-abs(more))
-            part = 1.0 / (1.0 + less) if more > 0.0 else less / (1.0 + less)
-            level += max(more, 0.0) + np.log1p(less)
-            for c in range(d):
-                drift[i, c] += part * ((field.own[i, c] - (z[i, c] if carry else x[i, c])) - drift[i, c])
-        if masses:
-            log_mass[i] = level
-        if carry and field.rigid:
-            # A^T z - x = A^T b, and what is small stays accurate.
-            for c in range(d):
-                drift[i, c] += field.shift[i, c]
-            pull_back(drift[i], field.blocks, i, scratch)
-        elif carry:
-            for c in range(d):
-                drift[i, c] += z[i, c]
-            pull_back(drift[i], field.blocks, i, scratch)
+                    drift[i, c] += part * ((own[i, c] - (z[i, c] if carry else x[i, c])) - drift[i, c])
+            if masses:
+                log_mass[i] = level
+            if carry:
+                # A^T z - x = A^T b for an orthogonal A, and what is small stays accurate.
+                for c in range(d):
+                    drift[i, c] += shift[i, c] if field.rigid else z[i, c]
+        if carry and blocks.shape[1] > 0:
+            for i in range(tile * TILE, min(n, (tile + 1) * TILE)):
+                pull_back(view(drift, i * d, d), blocks, i, summed)
 
 
-@jit()
+@jit(arrays=True)
 def workspace(n, d, field):
-    """Arrays for the features and weights, for `lift` (keys, values, offset), for the sums of all lanes, and for a mask.
+    """Arrays for the features and weights, for `lift` (keys, values, offset), for each lane's sums and the weights of four
+    rows, and for a mask.
 
     Four coordinates are squared at once, so they are filled up with zeros to a multiple of four.
     """
     e, every = field.shift.shape[1], n + len(field.prompts)
     keys = np.zeros((tiles(every), (1 + (e + 3) // 4 * 4) * STRIDE))
-    values = np.empty((0 if field.carry else tiles(every), d * STRIDE))
-    fade = np.empty(n if masked(field.mask) else 0)
+    values = np.zeros((0 if field.carry else tiles(every), (1 + d) * STRIDE))
+    fade = np.empty(n + 4 if masked(field.mask) else 0)  # rows go by fours
     for k in range(len(fade)):
         fade[k] = np.exp(-field.mask[3] * k)
-    sums = np.empty((lanes(every, d), tiles(every), (1 + d) * STRIDE))
-    return np.empty((every, e)), np.empty(every), keys, values, np.empty(every), sums, fade
+    sums = np.empty((lanes(every, d), tiles(every) + 1, (1 + d) * STRIDE))
+    weights = np.empty((len(sums), 4 * STRIDE))
+    return np.empty((every, e)), np.empty(every), keys, values, np.empty(every), sums, weights, fade
 
 
-@jit()
+@jit(inline=True)
 def prepare(x, field, log_weight, work):
     """Features, weights and keys of tokens and prompts; half, boost and unit as from `lift`."""
     n = len(x)
-    z, weights, keys, values, offset, _, _ = work
+    z, every, keys, values, offset, _, _, _ = work
     features(x, field.blocks, field.shift, z)
-    weights[:n] = log_weight
-    z[n:], weights[n:] = field.prompts, field.log_mass
-    return lift(x, z, field.beta, field.carry, weights, keys, values, offset)
+    for i in range(n):
+        every[i] = log_weight[i]
+    for i in range(n, len(every)):
+        every[i] = field.log_mass
+        for c in range(z.shape[1]):
+            z[i, c] = field.prompts[i - n, c]
+    return lift(x, z, field.beta, field.carry, every, keys, values, offset)
 
 
 @jit()
@@ -492,10 +496,10 @@ def attend(x, field, log_weight, work, masses, drift, log_mass):
     n, d = x.shape
     half, boost, unit = prepare(x, field, log_weight, work)
     pairs(n, d, field, half, boost, 0, len(work[5]), work)
-    finish(x, field, half, boost, unit, masses, 0, n, work, drift, log_mass)
+    finish(x, field, half, boost, unit, masses, 0, tiles(n), work, drift, log_mass)
 
 
-@jit()
+@jit(arrays=True)
 def attend_members(x, field, first, last, drift, log_mass):
     """`attend` for the members first..last-1 of an ensemble, x and drift (s, n, d), log_mass (s, n)."""
     _, n, d = x.shape
@@ -519,7 +523,7 @@ def circle_powers(u, start, width, scratch):
         scratch[6, j], scratch[7, j] = 1.0, 0.0
 
 
-@jit()
+@jit(arrays=True)
 def circle_moments(u, weight, first, last, moments):
     """Weighted sums over each chunk of z^k = cos(k angle) + i sin(k angle), k = -2, ..., 5B - 3.
 
@@ -568,7 +572,7 @@ def circle_moments(u, weight, first, last, moments):
                 row[4, 1] += sx2 + cy2
 
 
-@jit()
+@jit(arrays=True)
 def circle_evaluate(u, first, last, factors, mass, total):
     """Mass and total of each token, from three Fourier series.
 
@@ -611,7 +615,7 @@ def sphere_block(u, start, width, scratch):
         scratch[3, j], scratch[4, j] = 1.0, 0.0
 
 
-@jit()
+@jit(arrays=True)
 def sphere_moments(u, weight, first, last, ratios, moments):
     """Weighted sums over each chunk of (x + iy)^m R_lm(z), 0 <= m <= l <= degree.
 
@@ -660,7 +664,7 @@ def sphere_moments(u, weight, first, last, ratios, moments):
                     scratch[4, j] = c * scratch[1, j] + s * scratch[0, j]
 
 
-@jit()
+@jit(arrays=True)
 def sphere_evaluate(u, first, last, ratios, factors, beta, mass, total):
     """Mass and total of each token, from two series of spherical harmonics.
 
@@ -716,7 +720,7 @@ def sphere_evaluate(u, first, last, ratios, factors, beta, mass, total):
             total[start + j, 2] = gz + radial * z
 
 
-@jit()
+@jit(arrays=True)
 def disperse(blocks, shift, size, log_top, mass, total, first, last, drift, log_mass):
     """`finish` for harmonic sums, with orthogonal A: rows of the drift and the log-mass, from masses and totals of z/size.
 
@@ -812,7 +816,7 @@ def after_x(field):
 POST, PRE, PERI, NGPT = range(4)
 
 
-@jit()
+@jit(arrays=True)
 def placed(x, drift, log_mass, field, count, placement, out):
     """The velocity for a placement of layer normalization, from unit rows x; as `tangent`, which it is for POST."""
     if placement == POST or placement == NGPT:
@@ -834,7 +838,7 @@ def placed(x, drift, log_mass, field, count, placement, out):
                     out[i, c] = (g[c] if placement == PERI else out[i, c]) / length if length > 0.0 else 0.0
 
 
-@jit()
+@jit(inline=True)
 def layer(x, drift, log_mass, field, step, out):
     """One layer x <- N(x + step g), shapes (n, d), with step (n,) >= 0, inf allowed; N(0) leaves the token."""
     n, d = x.shape
@@ -855,7 +859,7 @@ def layer(x, drift, log_mass, field, step, out):
             out[i, c] = x[i, c] if still else out[i, c] / length
 
 
-@jit()
+@jit(arrays=True)
 def layers(states, field, step):
     """Apply layer after layer: states (depth + 1, n, d), of which the first is given."""
     _, n, d = states.shape
@@ -864,6 +868,60 @@ def layers(states, field, step):
     for k in range(len(states) - 1):
         attend(states[k], field, even, work, not field.normalized, drift, log_mass)
         layer(states[k], drift, log_mass, field, step, states[k + 1])
+
+
+@jit(EXACT)
+def log_energy(log_mass, beta):
+    """Logarithm of the energy, from the log-masses (n,) of all tokens."""
+    n, top, total = len(log_mass), log_mass[0], 0.0
+    for i in range(n):
+        top = max(top, log_mass[i])
+    for i in range(n):
+        total += np.exp(log_mass[i] - top)
+    return top + np.log(total) - 2.0 * np.log(n) - np.log(2.0) - np.log(beta)
+
+
+@jit()
+def farthest(x, y):
+    """Largest distance of a row of x (n, d) from the same of y."""
+    most = 0.0
+    for i in range(x.shape[0]):
+        distance2 = 0.0
+        for c in range(x.shape[1]):
+            distance2 += (x[i, c] - y[i, c]) ** 2
+        most = max(most, distance2)
+    return np.sqrt(most)
+
+
+@jit(arrays=True)
+def ascend(x, field, twice, climbs, tol, most, rounding, first, last, log_energies, residual, iterations, monotone):
+    """The ascent of `maximize` for the members first..last-1 of x (s, n, d), in place; the others (s,), out.
+
+    twice : the field in which prompts have twice their mass, as they have it in the energy
+    """
+    _, n, d = x.shape
+    work, even, full = workspace(n, d, field), np.zeros(n), np.full(n, np.inf)
+    drift, log_mass, image = np.empty((n, d)), np.empty(n), np.empty((n, d))
+    for member in range(first, last):
+        now = x[member]
+        iterations[member], monotone[member], log_energies[member] = 0, True, -np.inf
+        while True:
+            attend(now, field, even, work, True, drift, log_mass)
+            layer(now, drift, log_mass, field, full, image)
+            residual[member] = farthest(image, now)
+            if climbs:
+                if len(field.prompts) + len(field.own) > 0:
+                    attend(now, twice, even, work, True, drift, log_mass)
+                reached = log_energy(log_mass, field.beta)
+                slack = rounding * max(1.0, abs(reached))
+                monotone[member] = monotone[member] and reached >= log_energies[member] - slack
+                log_energies[member] = reached
+                if not np.isfinite(reached):
+                    break
+            if not residual[member] > tol or iterations[member] == most:
+                break
+            now[:] = image
+            iterations[member] += 1
 
 
 @jit()
@@ -896,7 +954,7 @@ def nudge(base, point, drift, log_mass, field, h, v, out):
     normalize(out, out)
 
 
-@jit()
+@jit(arrays=True)
 def langevin(x, field, h, width, normals):
     """Steps of size h with noise, in place, as many as there are normals (steps, 2, n, d): see `flow`."""
     n, d = x.shape
@@ -947,7 +1005,7 @@ State = namedtuple(
 )
 
 
-@jit()
+@jit(arrays=True)
 def of_clusters(field, state):
     """The field of the clusters of tokens."""
     n = state.whole[SIZE]
@@ -962,7 +1020,9 @@ def settle(state, rows):
     """Put tokens back on the sphere, if that is where they live; rows may be those of the state itself."""
     n = len(rows)
     if state.whole[PLACEMENT] == PRE or state.whole[PLACEMENT] == PERI:
-        state.x[:n] = rows
+        for i in range(n):
+            for c in range(rows.shape[1]):
+                state.x[i, c] = rows[i, c]
     else:
         normalize(rows, state.x[:n])
 
@@ -1003,7 +1063,7 @@ def ordered(ranks, order):
             order[j] = moving
 
 
-@jit()
+@jit(arrays=True)
 def merge(state, atol):
     """Make one of tokens that have met: same feature map, nearer than CLOSE and atol, and not separating.
 
@@ -1092,7 +1152,7 @@ def elapse(state, h):
     state.real[TIME] = time
 
 
-@jit()
+@jit(arrays=True)
 def interpolate(state, times, dense, states):
     """Report at the times inside the step, by the polynomial of degree 7 through its 16 velocities."""
     x, k, h = state.x, state.k, state.real[H]
@@ -1250,7 +1310,7 @@ def advance(state, times, rtol, atol, tableau, most_steps, states):
     return STIFF if stiff else RUNNING
 
 
-@jit()
+@jit(arrays=True)
 def velocity(state, field, work, masses, drift, log_mass, out):
     """The velocity of the clusters at `point`."""
     n = state.whole[SIZE]
@@ -1259,7 +1319,7 @@ def velocity(state, field, work, masses, drift, log_mass, out):
     placed(x, drift[:n], log_mass[:n], field, len(state.label), state.whole[PLACEMENT], out[:n])
 
 
-@jit()
+@jit(arrays=True)
 def integrate(state, field, times, rtol, atol, tableau, most_steps, most_implicit, states):
     """Go on with the explicit method until it ends or meets a stiffness that `implicit` can take over."""
     n, d = state.whole[SIZE], state.x.shape[1]
@@ -1275,7 +1335,7 @@ def integrate(state, field, times, rtol, atol, tableau, most_steps, most_implici
     return status
 
 
-@jit()
+@jit(arrays=True)
 def jacobian(x, field, log_weight, count, log_mass, out):
     """out (n d, n d) = derivative of x -> v(x/|x|) at tokens of these weights, `count` in all."""
     n, d = x.shape
@@ -1396,7 +1456,7 @@ def solve(matrix, pivots, vector):
         vector[i] = total / matrix[i, i]
 
 
-@jit()
+@jit(arrays=True)
 def implicit(state, field, times, rtol, atol, tableau, most_steps, states):
     """Integrate a stiff flow, until it is done or no longer stiff: the L-stable SDIRK method of order 4 with an
     embedded estimate of order 3 (Hairer, Wanner, Solving Ordinary Differential Equations II, IV.6, table 6.5).

@@ -14,7 +14,7 @@ from .masks import Mask
 __all__ = ["SelfAttention"]
 
 # Below this number of pairs the hand-over to a second thread costs more than it saves.
-PAIRS_PER_THREAD = 200_000
+PAIRS_PER_THREAD = 300_000
 
 
 class SelfAttention(_check.Fixed):
@@ -151,10 +151,7 @@ class SelfAttention(_check.Fixed):
         TypeError, ValueError
             As for velocity, and for steps that are negative, NaN or not one number or n numbers.
         """
-        x = _check.unit_rows("x", x)[None]
-        step = np.array(np.broadcast_to(_steps(step, x.shape[1]), x.shape[1:2]))
-        field = self._field(x)
-        return self._layer(x, field, *self._evaluate(x, field, self.rtol), step)[0]
+        return self.layers(x, step, 1)[1]
 
     def method_for(self, x):
         """How velocity(x) would sum over the tokens.
@@ -204,7 +201,7 @@ class SelfAttention(_check.Fixed):
         states = np.empty((_check.count("depth", depth) + 1, *x.shape))
         states[0] = x
         field = self._field(x)
-        if _threads_for(len(x) ** 2) < 2 and not self._may_be_harmonic(len(x), field):
+        if not self._alone(1, len(x), field):
             _kernels.layers(states, field, step)
             return states
         for k in range(depth):
@@ -293,16 +290,19 @@ class SelfAttention(_check.Fixed):
         """Drift (s, n, d) and log-mass (s, n) of an ensemble. For `accuracy` see _harmonic."""
         s, n, d = x.shape
         drift, log_mass = np.empty((s, n, d)), np.empty((s, n))
-        if s == 1 or self._may_be_harmonic(n, field):
+        if self._alone(s, n, field):
             for member in range(s):
                 self._evaluate_one(x[member], field, np.zeros(n), accuracy, drift[member], log_mass[member])
-            return drift, log_mass
-
-        def members(first, last):
-            _kernels.attend_members(x, field, first, last, drift, log_mass)
-
-        _share(members, s, _threads_for(s * n * n))
+        else:
+            _share(
+                lambda first, last: _kernels.attend_members(x, field, first, last, drift, log_mass),
+                s, _threads_for(s * n * n),
+            )  # fmt: skip
         return drift, log_mass
+
+    def _alone(self, s, n, field):
+        """Whether the members of an ensemble are computed one by one, for harmonic sums or with threads for each."""
+        return (s == 1 and _threads_for(n * n) > 1) or self._may_be_harmonic(n, field)
 
     def _evaluate_one(self, x, field, log_weight, accuracy, drift, log_mass):
         """Drift and log-mass of one member; returns how they were summed."""
@@ -319,11 +319,11 @@ class SelfAttention(_check.Fixed):
         def lanes(first, last):
             _kernels.pairs(n, d, field, half, boost, first, last, work)
 
-        def rows(first, last):
+        def tiles(first, last):
             _kernels.finish(x, field, half, boost, unit, True, first, last, work, drift, log_mass)
 
         _share(lanes, len(work[5]), threads)
-        _share(rows, n, threads, 1024)
+        _share(tiles, _kernels.tiles(n), threads, 16)
         return "direct"
 
     def _may_be_harmonic(self, n, field):
@@ -417,21 +417,21 @@ class SelfAttention(_check.Fixed):
     def _has_energy(self):
         return self.values == "features" and (self.mask is None or self.mask.symmetric)
 
+    def _for_energy(self, field):
+        """The field for log-masses that make the energy: it has each pair of tokens twice, and those with a prompt too."""
+        return field._replace(log_mass=field.log_mass + float(np.log(2)))
+
     def _log_energies(self, states, field):
         """Log-energies (k,) of states (k, n, d), each with the threads that it can use."""
+        if _threads_for(states.shape[1] ** 2) < 2:
+            return self._log_energy(states, field)
         return np.concatenate([self._log_energy(x[None], field) for x in states])
 
     def _log_energy(self, x, field, log_mass=None, accuracy=None):
         """Log-energies (s,) of an ensemble; its log-masses (s, n) need not be computed again."""
         if log_mass is None or self.prompt is not None:
-            # The energy has each pair of tokens twice, and each pair of a token and a prompt twice too.
-            twice = field._replace(log_mass=field.log_mass + np.log(2))
-            log_mass = self._evaluate(x, twice, accuracy or self.rtol)[1]
-        n = log_mass.shape[1]
-        top = log_mass.max(axis=1)
-        with np.errstate(invalid="ignore"):  # inf - inf, where even the logarithm is out of range
-            log_sum = top + np.log(np.exp(log_mass - top[:, None]).sum(axis=1))
-        return log_sum - 2 * np.log(n) - np.log(2) - np.log(self.beta)
+            log_mass = self._evaluate(x, self._for_energy(field), accuracy or self.rtol)[1]
+        return np.array([_kernels.log_energy(row, self.beta) for row in log_mass])
 
 
 def _require_model(model):

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from . import _check
-from .attention import _exp_or_overflow, _require_model
+from . import _check, _kernels
+from .attention import _exp_or_overflow, _require_model, _share, _threads_for
 
 __all__ = ["Maximizer", "maximize"]
 
@@ -89,33 +89,44 @@ def maximize(model, x0, *, tol=1e-13, max_iter=10_000):
     x = x0[None] if x0.ndim == 2 else x0
     starts, n, _ = x.shape
     field = model._field(x)
-    climbs = model._has_energy
-    step = np.full(n, np.inf)
-    residual, iterations = np.full(starts, np.inf), np.zeros(starts, int)
-    log_energy, monotone = np.full(starts, -np.inf), np.ones(starts, bool)
-    active = np.arange(starts)
-    while len(active):
-        now = x[active]
-        accuracy = min(0.1 * tol, 0.5 * ROUNDING)
-        drift, log_mass = model._evaluate(now, field, accuracy)
-        image = model._layer(now, field, drift, log_mass, step)
-        residual[active] = np.linalg.norm(image - now, axis=2).max(axis=1)
-        if climbs:
-            reached = model._log_energy(now, field, log_mass, accuracy)
-            if not np.isfinite(reached).all():
-                raise OverflowError(
-                    "even log_energy exceeds the floating range: beta times the squared feature norm does"
-                )
-            slack = ROUNDING * np.maximum(1.0, np.abs(reached))
-            monotone[active] &= reached >= log_energy[active] - slack
-            log_energy[active] = reached
-        moving = (residual[active] > tol) & (iterations[active] < max_iter)
-        active = active[moving]
-        x[active] = image[moving]
-        iterations[active] += 1
+    x, climbs = x.copy(), model._has_energy
+    log_energy, residual = np.empty(starts), np.empty(starts)
+    iterations, monotone = np.empty(starts, int), np.empty(starts, bool)
+    results = log_energy, residual, iterations, monotone
+    if model._alone(starts, n, field):
+        for k in range(starts):
+            for result, value in zip(results, _ascend(model, x[k : k + 1], field, climbs, tol, max_iter), strict=True):
+                result[k] = value
+    else:
+        twice = model._for_energy(field)
+
+        def members(first, last):
+            _kernels.ascend(x, field, twice, climbs, tol, max_iter, ROUNDING, first, last, *results)
+
+        _share(members, starts, _threads_for(starts * n * n * 1000))
+    if climbs and not np.isfinite(log_energy).all():
+        raise OverflowError("even log_energy exceeds the floating range: beta times the squared feature norm does")
     converged = (residual <= tol) & monotone
     if x0.ndim == 3:
         return Maximizer(x, log_energy if climbs else None, residual, iterations, converged)
     return Maximizer(
         x[0], float(log_energy[0]) if climbs else None, float(residual[0]), int(iterations[0]), bool(converged[0])
     )
+
+
+def _ascend(model, x, field, climbs, tol, max_iter):
+    """The ascent of one start x (1, n, d), in place, with threads or harmonic sums."""
+    accuracy, step = min(0.1 * tol, 0.5 * ROUNDING), np.full(x.shape[1], np.inf)
+    log_energy, iterations, monotone = -np.inf, 0, True
+    while True:
+        drift, log_mass = model._evaluate(x, field, accuracy)
+        image = model._layer(x, field, drift, log_mass, step)
+        residual = _kernels.farthest(image[0], x[0])
+        if climbs:
+            reached = model._log_energy(x, field, log_mass, accuracy)[0]
+            monotone &= reached >= log_energy - ROUNDING * max(1.0, abs(reached))
+            log_energy = reached
+        if not residual > tol or iterations == max_iter or (climbs and not np.isfinite(log_energy)):
+            return log_energy, residual, iterations, monotone
+        x[:] = image
+        iterations += 1

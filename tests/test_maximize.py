@@ -1,5 +1,7 @@
 """The fixed-point ascent: where it stops, and what it says about it."""
 
+import sys
+
 import numpy as np
 import oracles
 import pytest
@@ -152,7 +154,9 @@ def test_large_energies():
 
 def test_a_fall_of_the_energy_is_not_converged(monkeypatch):
     """The certificate: were an iteration to lower the energy, a small residual alone would not do."""
-    model = mf.SelfAttention(1.0)
+    x = tokens(np.random.default_rng(9), 5, 3, 0.1)
+    model = mf.SelfAttention(1.0, method="harmonic")  # not compiled as a whole
+    assert mf.maximize(model, x, tol=1e-10).converged
     honest, calls = model._log_energy, []
 
     def falling(_, *known):
@@ -160,5 +164,14 @@ def test_a_fall_of_the_energy_is_not_converged(monkeypatch):
         return honest(*known) - 1e-3 * len(calls)
 
     monkeypatch.setattr(mf.SelfAttention, "_log_energy", falling)
-    found = mf.maximize(model, tokens(np.random.default_rng(9), 5, 3, 0.1))
+    found = mf.maximize(model, x, tol=1e-10)
+    assert found.residual <= 1e-10 and found.converged is False
+
+
+def test_the_compiled_ascent_has_the_certificate_too(monkeypatch):
+    """Asked for an energy that rises by more than it does, no start has converged."""
+    x = tokens(np.random.default_rng(9), 5, 3, 0.1)
+    assert mf.maximize(mf.SelfAttention(1.0), x).converged
+    monkeypatch.setattr(sys.modules["mfcore.maximize"], "ROUNDING", -1e-3)
+    found = mf.maximize(mf.SelfAttention(1.0), x)
     assert found.residual <= 1e-13 and found.converged is False

@@ -9,7 +9,7 @@ import pytest
 
 pytestmark = pytest.mark.compiled
 
-# Below and above the size from which work is shared out (200,000 pairs a thread), ensembles too.
+# Below and above the sizes from which work is shared out (300,000 pairs a thread; 16 tiles), ensembles too.
 WORK = """
 import hashlib, sys
 import numpy as np
@@ -18,7 +18,7 @@ import mfcore as mf
 def digest():
     bits = hashlib.sha256()
     rng = np.random.default_rng(0)
-    for n, d in ((7, 3), (300, 4), (640, 2), (701, 4), (1500, 2), (1600, 4)):
+    for n, d in ((7, 3), (300, 4), (640, 2), (801, 4), (1500, 2), (1600, 4)):
         x = mf.sphere.sample(n, d, rng)
         small = rng.standard_normal((n, d)) * np.logspace(-3, 0, n)[:, None]
         kinds = [None, mf.AdditivePE(small, 30.0), mf.ConcatPE(small, 2.0)]
@@ -35,6 +35,7 @@ def digest():
                 model = mf.SelfAttention(2.0, auxiliary=mf.AdditivePE(field, 0.5), mask=mask, prompt=prompt)
                 for result in (model.velocity(x), model.layer(x, 0.5)):
                     bits.update(result.tobytes())
+    bits.update(mf.SelfAttention(2.0, method="direct").velocity(mf.sphere.sample(8200, 3, rng)).tobytes())
     starts = np.array([mf.sphere.sample(120, 3, rng) for _ in range(60)])
     found = mf.maximize(mf.SelfAttention(1.0), starts, max_iter=12)
     for result in (found.x, found.residual, found.log_energy, found.iterations):
@@ -42,7 +43,7 @@ def digest():
     starts = np.array([mf.sphere.sample(1600, 4, rng) for _ in range(2)])
     bits.update(mf.maximize(mf.SelfAttention(1.0), starts, max_iter=2).x.tobytes())
     twice = mf.sphere.sample(1000, 4, rng).repeat(2, axis=0)  # which merge, and then need fewer lanes
-    for x in (mf.sphere.sample(700, 2, rng), mf.sphere.sample(700, 2, rng).repeat(2, axis=0), twice):
+    for x in (mf.sphere.sample(800, 2, rng), mf.sphere.sample(700, 2, rng).repeat(2, axis=0), twice):
         run = mf.flow(mf.SelfAttention(2.0), x, [0.0, 0.2, 1.0])
         bits.update(run.x.tobytes())
         bits.update(run.log_energy.tobytes())
@@ -52,9 +53,9 @@ def digest():
 """
 
 
-def run(code, threads):
+def run(code, threads, **environment):
     code = WORK + textwrap.dedent(code)
-    environment = {**os.environ, "NUMBA_NUM_THREADS": str(threads)}
+    environment = {**os.environ, "NUMBA_NUM_THREADS": str(threads), **environment}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     return done.stdout.split()
@@ -101,3 +102,43 @@ def test_two_python_threads_at_once(serial):
         print(*pool.map(lambda _: digest(), range(4)))
     """
     assert run(code, 2) == [serial] * 4
+
+
+def test_no_array_is_kept_or_freed_too_early():
+    """Compiled functions that make no array count no references: one that should have would lose track of arrays."""
+    code = """
+    import gc
+    from numba.core.runtime import rtsys
+
+    def alive():
+        gc.collect()
+        stats = rtsys.get_allocation_stats()
+        return stats.mi_alloc - stats.mi_free, stats.alloc - stats.free
+
+    def everything():
+        rng = np.random.default_rng(1)
+        x, p = mf.sphere.sample(12, 4, rng), mf.sphere.sample(12, 4, rng)
+        for aux in (None, mf.AdditivePE(p), mf.RotaryPE(np.arange(12), [1.0, 0.1]), mf.ConcatPE(p)):
+            for mask in (None, mf.masks.causal()):
+                for prompt in (None,) if aux else (None, mf.Prompt(p[:2]), mf.Prompt(p, shared=False)):
+                    for normalization in ("softmax", "none"):
+                        model = mf.SelfAttention(2.0, normalization, aux, mask=mask, prompt=prompt)
+                        model.velocity(x), model.layers(x, 0.1, 3), model.method_for(x)
+                        mf.maximize(model, x, max_iter=5), mf.maximize(model, np.stack([x, x]), max_iter=5)
+                        mf.flow(model, x, [0.0, 0.1]), mf.flow([model, model], x, [0.1])
+                        mf.flow(model, x, [0.1], noise=0.1, rng=rng, step=0.05)
+        stiff = mf.SelfAttention(2.0, auxiliary=mf.AdditivePE(p))
+        assert "SDIRK4" in mf.flow(stiff, x, [1e6]).method
+        assert "clusters" in mf.flow(mf.SelfAttention(2.0), x.repeat(2, axis=0), [1.0]).method
+        for layer_norm in ("pre", "peri", "ngpt"):
+            mf.flow(stiff, x, [1.0], layer_norm=layer_norm)
+        for d in (2, 3):
+            mf.SelfAttention(2.0, method="harmonic").velocity(mf.sphere.sample(8, d, rng))
+
+    everything()
+    before = alive()
+    everything()
+    print(*before, *alive())
+    """
+    done = run(code, 1, NUMBA_NRT_STATS="1")
+    assert done == ["0"] * 4, done
