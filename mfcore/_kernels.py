@@ -319,7 +319,8 @@ def pairs(n, d, field, half, boost, first, last, work):
     every = number * number * (TILE // PART)  # a part of a tile against itself counts as half
     for lane in range(first, last):
         start, stop = lane * every // len(sums), (lane + 1) * every // len(sums)
-        weight, own = view(weights, lane * 4 * STRIDE, 4 * STRIDE), view(sums, lane * (number + 1) * mass, (number + 1) * mass)
+        weight = view(weights, lane * 4 * STRIDE, 4 * STRIDE)
+        own = view(sums, lane * (number + 1) * mass, (number + 1) * mass)
         for tile in range(number):
             for c in range(1 + d):
                 part = view(own, tile * mass + c * STRIDE, min(TILE, len(offset) - tile * TILE))
@@ -500,12 +501,12 @@ def attend(x, field, log_weight, work, masses, drift, log_mass):
 
 
 @jit(arrays=True)
-def attend_members(x, field, first, last, drift, log_mass):
+def attend_members(x, field, masses, first, last, drift, log_mass):
     """`attend` for the members first..last-1 of an ensemble, x and drift (s, n, d), log_mass (s, n)."""
     _, n, d = x.shape
     work, even = workspace(n, d, field), np.zeros(n)
     for member in range(first, last):
-        attend(x[member], field, even, work, True, drift[member], log_mass[member])
+        attend(x[member], field, even, work, masses, drift[member], log_mass[member])
 
 
 @jit()
@@ -736,6 +737,14 @@ def disperse(blocks, shift, size, log_top, mass, total, first, last, drift, log_
 
 
 @jit()
+def put(source, out):
+    """out = source, shapes (n, d). Loops compile in a fraction of the time of an assignment to a slice."""
+    for i in range(source.shape[0]):
+        for c in range(source.shape[1]):
+            out[i, c] = source[i, c]
+
+
+@jit()
 def norm(v):
     """Euclidean norm of a vector, without overflow or underflow."""
     total = 0.0
@@ -902,16 +911,17 @@ def ascend(x, field, twice, climbs, tol, most, rounding, first, last, log_energi
     _, n, d = x.shape
     work, even, full = workspace(n, d, field), np.zeros(n), np.full(n, np.inf)
     drift, log_mass, image = np.empty((n, d)), np.empty(n), np.empty((n, d))
+    masses = climbs or not field.normalized
     for member in range(first, last):
         now = x[member]
         iterations[member], monotone[member], log_energies[member] = 0, True, -np.inf
         while True:
-            attend(now, field, even, work, True, drift, log_mass)
+            attend(now, field, even, work, masses, drift, log_mass)
             layer(now, drift, log_mass, field, full, image)
             residual[member] = farthest(image, now)
             if climbs:
                 if len(field.prompts) + len(field.own) > 0:
-                    attend(now, twice, even, work, True, drift, log_mass)
+                    attend(now, twice, even, work, masses, drift, log_mass)
                 reached = log_energy(log_mass, field.beta)
                 slack = rounding * max(1.0, abs(reached))
                 monotone[member] = monotone[member] and reached >= log_energies[member] - slack
@@ -920,7 +930,7 @@ def ascend(x, field, twice, climbs, tol, most, rounding, first, last, log_energi
                     break
             if not residual[member] > tol or iterations[member] == most:
                 break
-            now[:] = image
+            put(image, now)
             iterations[member] += 1
 
 
@@ -1020,9 +1030,7 @@ def settle(state, rows):
     """Put tokens back on the sphere, if that is where they live; rows may be those of the state itself."""
     n = len(rows)
     if state.whole[PLACEMENT] == PRE or state.whole[PLACEMENT] == PERI:
-        for i in range(n):
-            for c in range(rows.shape[1]):
-                state.x[i, c] = rows[i, c]
+        put(rows, state.x[:n])
     else:
         normalize(rows, state.x[:n])
 
@@ -1128,13 +1136,13 @@ def merge(state, atol):
         if target[i] == i:
             place[i] = left
             state.log_weight[left] = np.log(weight[i])
-            state.x[left] = state.x[i]
-            state.k[0, left] = state.k[0, i]
-            state.shift[left] = state.shift[i]
+            put(state.x[i : i + 1], state.x[left : left + 1])
+            put(state.k[0, i : i + 1], state.k[0, left : left + 1])
+            put(state.shift[i : i + 1], state.shift[left : left + 1])
             for p in range(state.blocks.shape[1]):
-                state.blocks[left, p] = state.blocks[i, p]
+                put(state.blocks[i, p], state.blocks[left, p])
             if len(state.own) > 0:
-                state.own[left] = state.own[i]
+                put(state.own[i : i + 1], state.own[left : left + 1])
             left += 1
     for i in range(len(state.label)):
         state.label[i] = place[target[state.label[i]]]
@@ -1343,7 +1351,7 @@ def jacobian(x, field, log_weight, count, log_mass, out):
     turned = field.carry and size > 0
     z = np.empty((n + m + 1, e))  # the last row is the token's own prompt
     features(x, field.blocks, field.shift, z)
-    z[n : n + m] = field.prompts
+    put(field.prompts, z[n : n + m])
     hides, mask = masked(field.mask), field.mask
     back, scratch, mean, value = np.empty(d), np.empty(d), np.empty(d), np.empty((n + m + 1, d))
     block_ik, query, weight = np.empty((d, d)), np.empty((d, d)), np.empty(n + m + 1)
@@ -1353,7 +1361,7 @@ def jacobian(x, field, log_weight, count, log_mass, out):
         weight[n + m] = 0.0
         z[n + m] = 0.0
         if len(field.own) > 0:
-            z[n + m] = field.own[i]
+            put(field.own[i : i + 1], z[n + m :])
         for j in range(n + m + 1):
             if j == n + m and len(field.own) == 0:
                 value[j] = 0.0
@@ -1376,14 +1384,16 @@ def jacobian(x, field, log_weight, count, log_mass, out):
             radial += scale * x[i, c] * mean[c]
         query[:] = 0.0
         for j in range(n + m + 1):
-            back[:] = z[j, :d]
+            for c in range(d):
+                back[c] = z[j, c]
             pull_back(back, field.blocks, i, scratch)
             for r in range(d):
                 relative = value[j, r] - (mean[r] if field.normalized else 0.0)
                 for c in range(d):
                     query[r, c] += scale * weight[j] * relative * field.beta * back[c]
         for k in range(n):
-            back[:] = z[i, :d]
+            for c in range(d):
+                back[c] = z[i, c]
             pull_back(back, field.blocks, k, scratch)
             for r in range(d):
                 relative = value[k, r] - (mean[r] if field.normalized else 0.0)
@@ -1473,8 +1483,8 @@ def implicit(state, field, times, rtol, atol, tableau, most_steps, states):
     pivots, residual = np.empty(n * d, np.int64), np.empty(n * d)
     calm = 0
     while True:
-        state.point[:n] = x[:n]
-        velocity(state, field, work, True, drift, log_mass, k[0])
+        put(x[:n], state.point[:n])
+        velocity(state, field, work, n > 0, drift, log_mass, k[0])
         jac_n = jac[: n * d, : n * d]
         jacobian(x[:n], of_clusters(field, state), state.log_weight[:n], len(state.label), log_mass, jac_n)
         size = n * d
@@ -1499,7 +1509,7 @@ def implicit(state, field, times, rtol, atol, tableau, most_steps, states):
             good = True
             for stage in range(5):
                 weighted(x, h, a[stage], slopes, stage, n, base)
-                guess[:n] = base[:n]
+                put(base[:n], guess[:n])
                 if stage > 0:
                     for i in range(n):
                         for c in range(d):
@@ -1574,7 +1584,7 @@ def implicit(state, field, times, rtol, atol, tableau, most_steps, states):
         real[H] = max(wanted, h * growth) if arrives else h * growth
         calm = calm + 1 if h * largest < 1.0 and not arrives else 0
         if calm > 3:
-            state.point[:n] = x[:n]
+            put(x[:n], state.point[:n])
             left = (times[-1] - real[TIME]) + real[LOST]
             whole[LAST] = 1 if real[H] >= left else 0
             real[H] = min(real[H], left)

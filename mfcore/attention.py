@@ -123,7 +123,7 @@ class SelfAttention(_check.Fixed):
             For tokens that are no finite real unit rows, or do not fit the auxiliary variable.
         """
         x = _check.unit_rows("x", x)[None]
-        velocity = self._velocity(x, *self._evaluate(x, self._field(x), None))[0]
+        velocity = self._velocity(x, *self._evaluate(x, self._field(x), None, self.normalization == "none"))[0]
         if not np.isfinite(velocity).all():
             raise OverflowError(
                 "the unnormalized velocity, or the mass in it, exceeds the floating range: "
@@ -172,7 +172,7 @@ class SelfAttention(_check.Fixed):
             As for velocity; ValueError if method="harmonic" does not apply.
         """
         x = _check.unit_rows("x", x)
-        return self._evaluate_one(x, self._field(x), np.zeros(len(x)), None, np.empty_like(x), np.empty(len(x)))
+        return self._evaluate_one(x, self._field(x), np.zeros(len(x)), None, False, np.empty_like(x), np.empty(len(x)))
 
     def layers(self, x, step, depth):
         """Layer after layer: x, layer(x, step), layer(layer(x, step), step), ...
@@ -206,7 +206,7 @@ class SelfAttention(_check.Fixed):
             return states
         for k in range(depth):
             now = states[k : k + 1]
-            states[k + 1] = self._layer(now, field, *self._evaluate(now, field, self.rtol), step)[0]
+            states[k + 1] = self._layer(now, field, *self._evaluate(now, field, self.rtol, not field.normalized), step)[0]
         return states
 
     def log_energy(self, x):
@@ -286,16 +286,16 @@ class SelfAttention(_check.Fixed):
             float(log_mass),
         )  # fmt: skip
 
-    def _evaluate(self, x, field, accuracy):
-        """Drift (s, n, d) and log-mass (s, n) of an ensemble. For `accuracy` see _harmonic."""
+    def _evaluate(self, x, field, accuracy, masses=True):
+        """Drift (s, n, d) and log-mass (s, n) of an ensemble, of any value unless asked for. For `accuracy` see _harmonic."""
         s, n, d = x.shape
         drift, log_mass = np.empty((s, n, d)), np.empty((s, n))
         if self._alone(s, n, field):
             for member in range(s):
-                self._evaluate_one(x[member], field, np.zeros(n), accuracy, drift[member], log_mass[member])
+                self._evaluate_one(x[member], field, np.zeros(n), accuracy, masses, drift[member], log_mass[member])
         else:
             _share(
-                lambda first, last: _kernels.attend_members(x, field, first, last, drift, log_mass),
+                lambda first, last: _kernels.attend_members(x, field, masses, first, last, drift, log_mass),
                 s, _threads_for(s * n * n),
             )  # fmt: skip
         return drift, log_mass
@@ -304,7 +304,7 @@ class SelfAttention(_check.Fixed):
         """Whether the members of an ensemble are computed one by one, for harmonic sums or with threads for each."""
         return (s == 1 and _threads_for(n * n) > 1) or self._may_be_harmonic(n, field)
 
-    def _evaluate_one(self, x, field, log_weight, accuracy, drift, log_mass):
+    def _evaluate_one(self, x, field, log_weight, accuracy, masses, drift, log_mass):
         """Drift and log-mass of one member; returns how they were summed."""
         n, d = x.shape
         if self._may_be_harmonic(n, field) and self._harmonic(x, field, log_weight, accuracy, drift, log_mass):
@@ -312,7 +312,7 @@ class SelfAttention(_check.Fixed):
         work = _kernels.workspace(n, d, field)
         threads = _threads_for((n + len(field.prompts)) ** 2)
         if threads < 2:
-            _kernels.attend(x, field, log_weight, work, True, drift, log_mass)
+            _kernels.attend(x, field, log_weight, work, masses, drift, log_mass)
             return "direct"
         half, boost, unit = _kernels.prepare(x, field, log_weight, work)
 
@@ -320,7 +320,7 @@ class SelfAttention(_check.Fixed):
             _kernels.pairs(n, d, field, half, boost, first, last, work)
 
         def tiles(first, last):
-            _kernels.finish(x, field, half, boost, unit, True, first, last, work, drift, log_mass)
+            _kernels.finish(x, field, half, boost, unit, masses, first, last, work, drift, log_mass)
 
         _share(lanes, len(work[5]), threads)
         _share(tiles, _kernels.tiles(n), threads, 16)

@@ -284,9 +284,9 @@ def _langevin(model, x, field, h, noise, normals, threads):
         sums = set()
         for first, second in normals:
             _kernels.diffuse(x, first, width)
-            sums.add(model._evaluate_one(x, field, even, model.rtol, drift, log_mass))
+            sums.add(model._evaluate_one(x, field, even, model.rtol, not field.normalized, drift, log_mass))
             _kernels.nudge(x, x, drift, log_mass, field, 0.5 * h, v, middle)
-            sums.add(model._evaluate_one(middle, field, even, model.rtol, drift, log_mass))
+            sums.add(model._evaluate_one(middle, field, even, model.rtol, not field.normalized, drift, log_mass))
             _kernels.nudge(x, middle, drift, log_mass, field, h, v, x)
             _kernels.diffuse(x, second, width)
     if not np.isfinite(x).all():
@@ -314,7 +314,11 @@ def _run(model, field, state, t, rtol, atol, states, threads):
             clusters = _kernels.of_clusters(field, state)
             # What the sums add to the error of the step stays a tenth of its tolerance.
             accuracy = 0.1 * rtol / max(1.0, state.real[_kernels.H])
-            sums.add(model._evaluate_one(point, clusters, state.log_weight[:n], accuracy, drift[:n], log_mass[:n]))
+            sums.add(
+                model._evaluate_one(
+                    point, clusters, state.log_weight[:n], accuracy, not field.normalized, drift[:n], log_mass[:n]
+                )
+            )
             _kernels.placed(point, drift[:n], log_mass[:n], field, total, placement, k)
             status = _kernels.advance(state, t, rtol, atol, EXPLICIT, MOST_STEPS, states)
     if status == _kernels.OVERFLOW:
