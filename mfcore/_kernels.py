@@ -1006,23 +1006,13 @@ State = namedtuple(
         "log_weight",  # (n,) logarithms of the clusters' sizes
         "blocks",  # (n, d/b, b, b),
         "shift",  # (n, e) and
-        "own",  # (n or 0, e): feature map and prompt of the clusters
+        "own",  # (n or 0, e): feature map and prompt of the clusters, those of their field
         "real",  # time, what its last addition lost, step size, spectral radius, summed errors, growth of the step
         "whole",  # stage, steps, reports made, whether this step was rejected before, whether it is the last,
         # steps in a row that stability limits, number of clusters, implicit steps, placement of layer normalization,
         # whether tokens that meet stay apart, for a mask does not treat them alike
     ],
 )
-
-
-@jit(arrays=True)
-def of_clusters(field, state):
-    """The field of the clusters of tokens."""
-    n = state.whole[SIZE]
-    return Field(
-        field.beta, field.normalized, field.carry, field.rigid, state.blocks[:n], state.shift[:n], field.mask,
-        field.prompts, state.own[:n], field.log_mass,
-    )  # fmt: skip
 
 
 @jit()
@@ -1036,14 +1026,26 @@ def settle(state, rows):
 
 
 @jit()
+def combine(row, k, count, n, out):
+    """out = sum_{j < count} row_j k_j, for the first n tokens."""
+    size, stride = n * k.shape[2], k.shape[1] * k.shape[2]
+    total = view(out, 0, size)
+    for m in range(size):
+        total[m] = 0.0
+    for j in range(count):
+        part = view(k, j * stride, size)
+        for m in range(size):
+            total[m] += row[j] * part[m]
+
+
+@jit()
 def weighted(base, h, row, k, count, n, out):
     """out = base + h sum_{j < count} row_j k_j, for the first n tokens."""
-    for i in range(n):
-        for c in range(base.shape[1]):
-            total = 0.0
-            for j in range(count):
-                total += row[j] * k[j, i, c]
-            out[i, c] = base[i, c] + h * total
+    combine(row, k, count, n, out)
+    size = n * k.shape[2]
+    start, total = view(base, 0, size), view(out, 0, size)
+    for m in range(size):
+        total[m] = start[m] + h * total[m]
 
 
 @jit()
@@ -1165,7 +1167,9 @@ def interpolate(state, times, dense, states):
     """Report at the times inside the step, by the polynomial of degree 7 through its 16 velocities."""
     x, k, h = state.x, state.k, state.real[H]
     n, d = state.whole[SIZE], x.shape[1]
-    at = np.empty((n, d))
+    at, sums = np.empty((n, d)), np.empty((4, n, d))
+    for row in range(4):
+        combine(dense[row], k, 16, n, sums[row])
     while state.whole[REPORTED] < len(times):
         time = times[state.whole[REPORTED]]
         if time > state.real[TIME] + h and state.whole[LAST] == 0:
@@ -1176,10 +1180,7 @@ def interpolate(state, times, dense, states):
                 change = state.new[i, c] - x[i, c]
                 value = 0.0
                 for row in range(3, -1, -1):
-                    total = 0.0
-                    for j in range(16):
-                        total += dense[row, j] * k[j, i, c]
-                    value = (value + h * total) * (part if row % 2 else 1.0 - part)
+                    value = (value + h * sums[row, i, c]) * (part if row % 2 else 1.0 - part)
                 value = (value + 2.0 * change - h * (k[12, i, c] + k[0, i, c])) * part
                 value = (value + h * k[0, i, c] - change) * (1.0 - part)
                 at[i, c] = x[i, c] + (value + change) * part
@@ -1222,17 +1223,14 @@ def advance(state, times, rtol, atol, tableau, most_steps, states):
         # Judge the step.
         h = real[H]
         fifth, third, largest, gap, change = 0.0, 0.0, 0.0, 0.0, 0.0
+        combine(e5, k, 13, n, k[13])
+        combine(e3, k, 13, n, k[14])
         for i in range(n):
             length2 = 0.0  # points are unit rows, and tokens may be longer
             for c in range(d):
                 length2 += new[i, c] * new[i, c]
             for c in range(d):
-                by5, by3 = 0.0, 0.0
-                for j in range(13):
-                    by5 += e5[j] * k[j, i, c]
-                    by3 += e3[j] * k[j, i, c]
-                by5 *= h
-                by3 *= h
+                by5, by3 = h * k[13, i, c], h * k[14, i, c]
                 scale = atol + rtol * max(abs(x[i, c]), abs(new[i, c]))
                 fifth += (by5 / scale) ** 2
                 third += (by3 / scale) ** 2
@@ -1318,13 +1316,16 @@ def advance(state, times, rtol, atol, tableau, most_steps, states):
     return STIFF if stiff else RUNNING
 
 
-@jit(arrays=True)
+@jit()
 def velocity(state, field, work, masses, drift, log_mass, out):
-    """The velocity of the clusters at `point`."""
-    n = state.whole[SIZE]
+    """The velocity of the clusters, whose field it is, at `point`."""
+    n, count, placement = state.whole[SIZE], len(state.label), state.whole[PLACEMENT]
     x = state.point[:n]
-    attend(x, of_clusters(field, state), state.log_weight[:n], work, masses, drift[:n], log_mass[:n])
-    placed(x, drift[:n], log_mass[:n], field, len(state.label), state.whole[PLACEMENT], out[:n])
+    attend(x, field, state.log_weight, work, masses, drift, log_mass)
+    if placement == POST:
+        tangent(x, drift, log_mass, field.normalized, count, out)
+    else:
+        placed(x, drift, log_mass, field, count, placement, out)
 
 
 @jit(arrays=True)
@@ -1486,7 +1487,7 @@ def implicit(state, field, times, rtol, atol, tableau, most_steps, states):
         put(x[:n], state.point[:n])
         velocity(state, field, work, n > 0, drift, log_mass, k[0])
         jac_n = jac[: n * d, : n * d]
-        jacobian(x[:n], of_clusters(field, state), state.log_weight[:n], len(state.label), log_mass, jac_n)
+        jacobian(x[:n], field, state.log_weight, len(state.label), log_mass, jac_n)
         size = n * d
         largest = 0.0
         for i in range(size):

@@ -201,11 +201,11 @@ def _parts(layer_norm, t):
 
 
 def _start(x, field):
-    """The integrators' state with the tokens x at time 0."""
+    """The integrators' state with the tokens x at time 0; as they merge, the arrays of the field change too."""
     n, d = x.shape
     state = _kernels.State(
         *(np.empty((n, d)) for _ in range(4)), np.empty((16, n, d)), np.arange(n), np.zeros(n),
-        field.blocks.copy(), field.shift.copy(), field.own.copy(), np.zeros(6), np.zeros(10, np.int64),
+        field.blocks, field.shift, field.own, np.zeros(6), np.zeros(10, np.int64),
     )  # fmt: skip
     state.x[:] = state.point[:] = x
     state.whole[_kernels.SIZE] = n
@@ -222,7 +222,8 @@ def _trajectory(model, x0, t, parts, rtol, atol, threads):
         plain = field._replace(blocks=np.empty((n, 0, 0, 0)))
         begin = np.empty_like(x0)
         _kernels.features(x0, field.blocks, field.shift, begin)
-    state = _start(begin, plain)
+    clusters = plain._replace(blocks=plain.blocks.copy(), shift=plain.shift.copy(), own=plain.own.copy())
+    state = _start(begin, clusters)
     reports, sums = [], set()
     for placement, times, count in parts:
         states = np.empty((len(times), n, d))
@@ -234,7 +235,7 @@ def _trajectory(model, x0, t, parts, rtol, atol, threads):
             states[0] = begin
             state.whole[_kernels.REPORTED] = 1
         if state.whole[_kernels.REPORTED] < len(times):
-            sums |= _run(model, plain, state, times, rtol, atol, states, threads)
+            sums |= _run(model, clusters, state, times, rtol, atol, states, threads)
         reports.append(states[:count])
     states = np.concatenate(reports)
     if rotary:
@@ -311,12 +312,11 @@ def _run(model, field, state, t, rtol, atol, states, threads):
             status = _kernels.integrate(state, field, t, rtol, atol, EXPLICIT, MOST_STEPS, most_implicit, states)
         else:
             point, k = state.point[:n], state.k[state.whole[_kernels.STAGE], :n]
-            clusters = _kernels.of_clusters(field, state)
             # What the sums add to the error of the step stays a tenth of its tolerance.
             accuracy = 0.1 * rtol / max(1.0, state.real[_kernels.H])
             sums.add(
                 model._evaluate_one(
-                    point, clusters, state.log_weight[:n], accuracy, not field.normalized, drift[:n], log_mass[:n]
+                    point, field, state.log_weight[:n], accuracy, not field.normalized, drift[:n], log_mass[:n]
                 )
             )
             _kernels.placed(point, drift[:n], log_mass[:n], field, total, placement, k)
