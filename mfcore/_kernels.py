@@ -323,7 +323,7 @@ def pairs(n, d, field, half, boost, first, last, work):
         own = view(sums, lane * (number + 1) * mass, (number + 1) * mass)
         for tile in range(number):
             for c in range(1 + d):
-                part = view(own, tile * mass + c * STRIDE, min(TILE, len(offset) - tile * TILE))
+                part = view(own, tile * mass + c * STRIDE, min(TILE, len(offset) - tile * TILE) + 8)
                 for j in range(len(part)):
                     part[j] = 0.0
         at = 0
@@ -452,7 +452,7 @@ def finish(x, field, half, boost, unit, masses, first, last, work, drift, log_ma
                     drift[i, c] += shift[i, c] if field.rigid else z[i, c]
         if carry and blocks.shape[1] > 0:
             for i in range(tile * TILE, min(n, (tile + 1) * TILE)):
-                pull_back(view(drift, i * d, d), blocks, i, summed)
+                pull_back(view(drift, i * d, d), blocks, i, summed)  # which are scratch by now
 
 
 @jit(arrays=True)
@@ -468,7 +468,7 @@ def workspace(n, d, field):
     fade = np.empty(n + 4 if masked(field.mask) else 0)  # rows go by fours
     for k in range(len(fade)):
         fade[k] = np.exp(-field.mask[3] * k)
-    sums = np.empty((lanes(every, d), tiles(every) + 1, (1 + d) * STRIDE))
+    sums = np.zeros((lanes(every, d), tiles(every) + 1, (1 + d) * STRIDE))
     weights = np.empty((len(sums), 4 * STRIDE))
     return np.empty((every, e)), np.empty(every), keys, values, np.empty(every), sums, weights, fade
 

@@ -22,7 +22,7 @@ def test_lines_of_the_package(tmp_path):
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("COV_", "COVERAGE", "PYTEST"))}
     environment |= {"NUMBA_DISABLE_JIT": "1", "COVERAGE_FILE": str(tmp_path / "data"), "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-o", "addopts=", "-p", "no:cacheprovider", "-q", "-m", "not compiled",
+        [sys.executable, "-m", "pytest", "-o", "addopts=", "-p", "no:cacheprovider", "-q", "-n", "2", "-m", "not compiled",
          "--cov=mfcore", f"--cov-config={tmp_path / 'rc'}", f"--cov-report=json:{report}", *files],
         cwd=TESTS.parent, env=environment, capture_output=True, text=True, timeout=600,
     )  # fmt: skip

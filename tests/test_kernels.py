@@ -8,7 +8,7 @@ import numba
 import numpy as np
 import oracles
 import pytest
-from cases import ALL_KINDS, KINDS, STRICT, auxiliary, sizes, tokens
+from cases import ALL_KINDS, INTERPRETED, KINDS, STRICT, auxiliary, sizes, tokens
 
 import mfcore as mf
 from mfcore import _jit, _kernels
@@ -355,3 +355,13 @@ def test_what_came_out_goes_in_unchanged():
 def test_lanes_go_by_size_alone():
     assert [_kernels.lanes(n, 3) for n in (1, 500, 700, 1600, 2100, 10**5)] == [1, 1, 2, 4, 8, 16]
     assert _kernels.lanes(10**5, 64) == 2  # 50 MB each
+
+
+def test_what_several_lanes_summed_is_added_up(monkeypatch):
+    n = 600
+    if INTERPRETED:  # fewer tokens then, which would not be shared out
+        n = 70
+        monkeypatch.setattr(_kernels, "lanes", lambda n, d: 4)
+    x = tokens(np.random.default_rng(13), n, 3)
+    assert len(_kernels.workspace(n, 3, mf.SelfAttention(2.0)._field(x))[5]) > 1
+    assert compare(x, 2.0, None, "softmax", "features", 0.5)

@@ -1,8 +1,9 @@
 """Measure mfcore beside its peers, in one process and interleaved, and print the table of the performance page.
 
     python tests/bench/bench.py                 all of it, and book/data/performance.json written anew
-    python tests/bench/bench.py --only NAME     one part (velocity, trajectories, limits, differences, direct,
-                                                harmonic, start), printed and not written
+    python tests/bench/bench.py --only NAME     one part (velocity, dimensions, threads, trajectories, limits,
+                                                vectors, differences, drift, direct, harmonic, start), printed and
+                                                not written
 
 Each figure is the median of at least 20 runs. mfcore and one peer take turns in one process, so that a change of the
 machine's speed meets both alike, and a ratio is the median of the ratios turn by turn. Each peer has a process of its
@@ -39,6 +40,16 @@ OUT = ROOT / "book" / "data" / "performance.json"
 THREADS = 2
 RUNS = 20
 SIZES = (64, 256, 1024, 4096, 16384)
+DIMENSIONS, MANY = (2, 3, 4, 8, 16, 32, 64, 128), 4096  # and the tokens at which d and threads are varied
+DIRECT = (1024, 2048, 4096, 8192, 16384, 32768, 65536)
+HARMONIC = (  # d, beta, sizes
+    (2, 5.0, (10**4, 10**5, 10**6, 10**7)),
+    (2, 50.0, (10**4, 10**5, 10**6, 10**7)),
+    (2, 200.0, (10**4, 10**5, 10**6)),
+    (3, 5.0, (10**4, 10**5, 10**6)),
+)
+BOTH = 100_000  # tokens on the sphere for direct sums beside harmonic ones
+SHARP = (1.0, 2.0, 5.0, 10.0, 20.0, 40.0, 60.0, 100.0, 200.0, 400.0)
 PAUSE = 0.03  # seconds after which idle threads of BLAS and OpenMP have stopped spinning
 BETA = 2.0
 
@@ -90,18 +101,28 @@ def show(line):
 
 
 def velocity(missing):
-    """The softmax velocity against n and d."""
-    return each_peer("velocities", missing)
+    """The softmax velocity against n, for three d."""
+    return each_peer("velocities", peers.PEERS, missing)
+
+
+def dimensions(missing):
+    """The softmax velocity against d."""
+    return each_peer("each_dimension", peers.FEW, missing)
+
+
+def threads(missing):
+    """The softmax velocity against the number of threads."""
+    return each_peer("each_thread", peers.FEW, missing)
 
 
 def trajectories(missing):
     """A thousand layers x <- N(x + step g)."""
-    return each_peer("thousand_layers", missing)
+    return each_peer("thousand_layers", peers.LAYERS, missing)
 
 
-def each_peer(work, missing):
+def each_peer(work, names, missing):
     lines = []
-    for name in peers.PEERS:
+    for name in names:
         done = subprocess.run([sys.executable, __file__, "--pair", work, name], capture_output=True, text=True)
         if done.returncode:  # not installed, or its compiler does not work: named in the page, not fatal
             missing[name] = done.stderr.strip().splitlines()[-1].split(":")[0]
@@ -122,19 +143,33 @@ def velocities(name):
             x = mf.sphere.sample(n, d, rng)
             if n > peers.MOST.get(name, 4096) or (d > 3 and name in ("mfcore, harmonic", "published loop")):
                 continue
-            for threads in (1, 2) if (d, n) == (3, 4096) else (2,):
-                pair = {"mfcore": peers.mfcore(x, BETA, threads), name: peers.PEERS[name](x, BETA, threads)}
-                lines += rows(take_turns(pair), beside=name, d=d, n=n, threads=threads)
+            lines += beside(name, x, THREADS)
     return lines
+
+
+def beside(name, x, threads):
+    """mfcore and one peer, at the same tokens and with as many threads."""
+    n, d = x.shape
+    pair = {"mfcore": peers.mfcore(x, BETA, threads), name: peers.PEERS[name](x, BETA, threads)}
+    return rows(take_turns(pair), beside=name, d=d, n=n, threads=threads)
+
+
+def each_dimension(name):
+    rng = np.random.default_rng(7)
+    return [line for d in DIMENSIONS for line in beside(name, mf.sphere.sample(MANY, d, rng), THREADS)]
+
+
+def each_thread(name):
+    x = mf.sphere.sample(MANY, 3, np.random.default_rng(8))
+    return [line for count in range(1, os.cpu_count() + 1) for line in beside(name, x, count)]
 
 
 def thousand_layers(name):
     lines = []
     for n in (32, 256):
         x = mf.sphere.sample(n, 3, np.random.default_rng(1))
-        if name in peers.LAYERS:
-            pair = {"mfcore": peers.mfcore_layers(x, BETA, THREADS), name: peers.LAYERS[name](x, BETA, THREADS)}
-            lines += rows(take_turns(pair), beside=name, d=3, n=n, layers=1000, threads=THREADS)
+        pair = {"mfcore": peers.mfcore_layers(x, BETA, THREADS), name: peers.LAYERS[name](x, BETA, THREADS)}
+        lines += rows(take_turns(pair), beside=name, d=3, n=n, layers=1000, threads=THREADS)
     return lines
 
 
@@ -166,11 +201,32 @@ def differences(missing):
     for d in (3, 16, 64):
         e = max(d, 4)
         keys = 0.1 * np.random.default_rng(6).standard_normal((2, (1 + e) * stride))
-        scratch = np.zeros(4 * stride), np.zeros(4 * (1 + d)), np.zeros((1 + d) * stride), np.zeros((1 + d) * stride)
         a, b = keys
-        given = a, b, e, a[stride:], b[stride:], d, 1.0, 0, False, tile, tile, *scratch
+        sums = np.zeros((3, max(4, 1 + d) * stride))
+        everybody = False, 0, 0, tile, np.array([np.inf, np.inf, 0.0, 0.0]), np.empty(0)
+        given = a, b, e, a, b, d, 1.0, 0, False, 0, tile, tile, *sums, *everybody
         pair = {"mfcore": partial(mf._kernels.block, *given), "plain products": partial(other, *given)}
         lines += rows(take_turns(pair, 500), d=d, threads=1)
+    return lines
+
+
+def drift(missing):
+    """Relative error of a slow drift, of two tokens at one point that feel a third at an angle of 1.4."""
+    lines = []
+    for beta in SHARP:
+        angle = np.array([0.6, 0.6, 2.0])
+        x = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+        weight = np.exp(-2 * beta * np.sin(0.7) ** 2)
+        exact = weight * np.sin(1.4) / (2 + weight)
+        for name, run in {"mfcore": peers.mfcore, **{k: peers.PEERS[k] for k in peers.FEW}}.items():
+            try:
+                got = run(x, beta, 1)()
+            except ImportError as fault:
+                missing[name] = type(fault).__name__
+                continue
+            speed = x[0, 0] * float(got[0][1]) - x[0, 1] * float(got[0][0])
+            lines.append({"beta": beta, "peer": name, "error": abs(speed / exact - 1)})
+            show(lines[-1])
     return lines
 
 
@@ -180,24 +236,18 @@ def slope(lines):
 
 def direct(missing):
     """Cost and memory of the direct sums against n, and the bits of both methods on one and two threads."""
-    lines = []
-    for n in (1024, 2048, 4096, 8192, 16384, 32768, 65536):
+    lines, alone = [], []
+    for n in DIRECT:
         x = mf.sphere.sample(n, 3, np.random.default_rng(3))
-        run = evaluation(mf.SelfAttention(BETA, method="direct"), x)
-        lines += rows(take_turns({"mfcore": run}, RUNS if n < 30_000 else 5), d=3, n=n, threads=THREADS)
-        lines[-1]["extra MB"] = memory("direct", n)
-        lines[-1]["same bits"] = all(len({digest(x, method, threads) for threads in (1, 2, 2)}) == 1
-                                     for method in ("direct", "harmonic"))  # fmt: skip
-        show(lines[-1])
-    return {"lines": lines, "exponent": slope(lines)}
-
-
-def evaluation(model, x):
-    def run():
-        numba.config.NUMBA_NUM_THREADS = THREADS
-        return model.velocity(x)
-
-    return run
+        runs = {"mfcore": peers.mfcore(x, BETA, THREADS), "one thread": peers.mfcore(x, BETA, 1)}
+        two, one = rows(take_turns(runs, RUNS if n < 30_000 else 5), d=3, n=n, threads=THREADS)
+        two["extra MB"] = memory("direct", n)
+        two["same bits"] = all(len({digest(x, method, threads) for threads in (1, 2, 2)}) == 1
+                               for method in ("direct", "harmonic"))  # fmt: skip
+        show(two)
+        lines.append(two)
+        alone.append(one)
+    return {"lines": lines, "exponent": slope(lines), "exponent on one thread": slope(alone)}
 
 
 def digest(x, method, threads):
@@ -236,31 +286,27 @@ def python(code, **environment):
 def harmonic(missing):
     """Cost of the harmonic sums against n, their accuracy, and the direct sums and finufft beside them."""
     result = {}
-    for d, betas, sizes in ((2, (5.0, 50.0, 200.0), (10**4, 10**5, 10**6, 10**7)), (3, (5.0,), (10**4, 10**5, 10**6))):
-        for beta in betas:
-            lines = []
-            for n in sizes if beta < 100 else sizes[:3]:
-                x = mf.sphere.sample(n, d, np.random.default_rng(4))
-                model = mf.SelfAttention(beta, method="harmonic")
-                runs = {"mfcore": evaluation(model, x)}
-                if d == 2 and n == 10**6:
-                    try:
-                        modes = len(_harmonics.series(2, beta, 1e-12 * _harmonics.least(2, beta))[0])
-                        runs["finufft"] = peers.circle_by_finufft(x, beta, modes, THREADS)
-                    except ImportError as fault:
-                        missing["finufft"] = type(fault).__name__
-                new = list(rows(take_turns(runs, RUNS if n <= 10**6 else 5), d=d, beta=beta, n=n, threads=THREADS))
-                new[0]["error"] = error(model, x)
-                new[0]["extra MB"] = memory("harmonic", n, d) if beta == 5.0 else None
-                show(new[0])
-                lines += new
-            ours = [line for line in lines if line["peer"] == "mfcore"]
-            result[f"d={d}, beta={beta:g}"] = {"lines": lines, "exponent": slope(ours)}
-    n = 100_000
-    x = mf.sphere.sample(n, 3, np.random.default_rng(4))
-    both = {name: evaluation(mf.SelfAttention(5.0, method=way), x)
-            for name, way in (("mfcore", "harmonic"), ("direct", "direct"))}  # fmt: skip
-    result["against direct"] = list(rows(take_turns(both, 5), d=3, beta=5.0, n=n, threads=THREADS))
+    for d, beta, sizes in HARMONIC:
+        lines = []
+        for n in sizes:
+            x = mf.sphere.sample(n, d, np.random.default_rng(4))
+            runs = {"mfcore": peers.mfcore_harmonic(x, beta, THREADS)}
+            if d == 2 and n == 10**6:
+                try:
+                    modes = len(_harmonics.series(2, beta, 1e-12 * _harmonics.least(2, beta))[0])
+                    runs["finufft"] = peers.circle_by_finufft(x, beta, modes, THREADS)
+                except ImportError as fault:
+                    missing["finufft"] = type(fault).__name__
+            new = list(rows(take_turns(runs, RUNS if n <= 10**6 else 5), d=d, beta=beta, n=n, threads=THREADS))
+            new[0]["error"] = error(mf.SelfAttention(beta, method="harmonic"), x)
+            new[0]["extra MB"] = memory("harmonic", n, d) if beta == 5.0 else None
+            show(new[0])
+            lines += new
+        ours = [line for line in lines if line["peer"] == "mfcore"]
+        result[f"d={d}, beta={beta:g}"] = {"lines": lines, "exponent": slope(ours)}
+    x = mf.sphere.sample(BOTH, 3, np.random.default_rng(4))
+    both = {"mfcore": peers.mfcore_harmonic(x, 5.0, THREADS), "direct": peers.mfcore(x, 5.0, THREADS)}
+    result["against direct"] = list(rows(take_turns(both, 5), d=3, beta=5.0, n=BOTH, threads=THREADS))
     return result
 
 
@@ -297,7 +343,41 @@ print(first, time.perf_counter() - start)
     return lines[:1] + lines[-1:]
 
 
-PARTS = {f.__name__: f for f in (velocity, trajectories, limits, differences, direct, harmonic, start)}
+def vectors(missing):
+    """What vectors of 512 bits give beside those of 256, turn by turn in processes of their own."""
+    if "AVX-512" not in machine():
+        return []
+    code = f"""
+import time
+import numpy as np, mfcore as mf
+for d in (3, 64):
+    x = mf.sphere.sample({MANY}, d, np.random.default_rng(9))
+    model, taken = mf.SelfAttention({BETA}, method="direct"), []
+    for _ in range({RUNS}):
+        start = time.perf_counter()
+        model.velocity(x)
+        taken.append(time.perf_counter() - start)
+    print(1e3 * np.median(taken))
+"""
+    found = {256: [], 512: []}
+    with tempfile.TemporaryDirectory() as cache:
+        for _ in range(5):
+            for bits, settings in ((256, {"NUMBA_CPU_NAME": "x86-64-v3", "NUMBA_CPU_FEATURES": ""}), (512, {})):
+                # Numba's cache tells processors apart by name and features.
+                found[bits].append(list(map(float, python(code, NUMBA_CACHE_DIR=cache, **settings).split())))
+    lines = []
+    for k, d in enumerate((3, 64)):
+        narrow, wide = (float(np.median(np.array(found[bits])[:, k])) for bits in (256, 512))
+        lines.append({"d": d, "n": MANY, "256 bits ms": narrow, "512 bits ms": wide, "ratio": narrow / wide})
+        show(lines[-1])
+    return lines
+
+
+PAIRS = {f.__name__: f for f in (velocities, each_dimension, each_thread, thousand_layers)}
+PARTS = {
+    f.__name__: f
+    for f in (velocity, dimensions, threads, trajectories, limits, vectors, differences, drift, direct, harmonic, start)
+}
 
 
 def machine():
@@ -330,7 +410,7 @@ def main():
     only = arguments.only
     if arguments.pair:
         work, name = arguments.pair
-        print(json.dumps({"velocities": velocities, "thousand_layers": thousand_layers}[work](name)))
+        print(json.dumps(PAIRS[work](name)))
         return
     missing = {}
     result = {"date": datetime.date.today().isoformat(), "machine": machine(), "versions": versions()}

@@ -124,6 +124,7 @@ PEERS = {
     "published loop": published_loop,
     "mfcore, harmonic": mfcore_harmonic,
 }
+FEW = ("PyTorch", "NumPy, blocked")  # where more would say nothing new
 MOST = {"PyTorch": 16384, "mfcore, harmonic": 16384, "published loop": 1024}  # tokens; others 4096
 
 
