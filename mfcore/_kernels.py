@@ -98,9 +98,11 @@ def lanes(n, d):
     """Number of parts into which the pairs of tiles are shared out, by size alone and never by the threads.
 
     Each lane sums into arrays of its own, added up in a fixed order. A power of two, up to 16: with fewer than 256
-    tokens a lane those arrays would cost more than the threads save; and not beyond 100 MB, unless there are but two.
+    tokens a lane those arrays would cost more than the threads save. More than four take 30 MB at most, for beyond 32
+    the C library would ask the system for new pages at every call; and more than two 100 MB.
     """
-    most = min(n // 256, max(2, 100_000_000 // (8 * n * (d + 1))))
+    size = 8 * n * (d + 1)
+    most = min(n // 256, max(4, 30_000_000 // size), max(2, 100_000_000 // size))
     count = 1
     while 2 * count <= min(16, most):
         count *= 2

@@ -353,8 +353,8 @@ def test_what_came_out_goes_in_unchanged():
 
 
 def test_lanes_go_by_size_alone():
-    assert [_kernels.lanes(n, 3) for n in (1, 500, 700, 1600, 2100, 10**5)] == [1, 1, 2, 4, 8, 16]
-    assert _kernels.lanes(10**5, 64) == 2  # 50 MB each
+    assert [_kernels.lanes(n, 3) for n in (1, 500, 700, 1600, 2100, 5000)] == [1, 1, 2, 4, 8, 16]
+    assert [_kernels.lanes(n, 64) for n in (2100, 5000, 20_000, 10**5)] == [8, 8, 4, 2]  # at most 30 MB, or 100
 
 
 def test_what_several_lanes_summed_is_added_up(monkeypatch):
