@@ -115,11 +115,11 @@ def features(x, blocks, shift, z):
     n, d = x.shape
     size = blocks.shape[2]
     for i in range(n):
-        for c in range(shift.shape[1]):
+        bare = d if blocks.shape[1] == 0 else 0
+        for c in range(bare):
+            z[i, c] = shift[i, c] + x[i, c]
+        for c in range(bare, shift.shape[1]):
             z[i, c] = shift[i, c]
-        if blocks.shape[1] == 0:
-            for c in range(d):
-                z[i, c] += x[i, c]
         for p in range(blocks.shape[1]):
             for r in range(size):
                 for c in range(size):
@@ -160,25 +160,30 @@ def lift(x, z, beta, carry, log_weight, keys, values, offset):
     unit : what takes the scaled keys back to true size
     """
     d, (n, e) = x.shape[1], z.shape
-    largest = 0.0
+    top, heaviest = 0.0, -np.inf
     for j in range(n):
         tile, k = j // TILE, j % TILE
         norm2 = 0.0
         for c in range(e):
-            largest = max(largest, abs(z[j, c]))
             norm2 += z[j, c] * z[j, c]
             keys[tile, (1 + c) * STRIDE + k] = z[j, c]
         offset[j] = norm2
+        top, heaviest = max(top, norm2), max(heaviest, log_weight[j])
         if not carry:
             for c in range(d):
                 values[tile, (1 + c) * STRIDE + k] = x[j, c] if j < len(x) else z[j, c]
 
-    # Beyond about 1e200 a logit's rounding error alone decides every weight: they are those of a hard
-    # maximum. Smaller keys with a finite sharpness give the same weights and cannot overflow.
-    sharpness, unit = beta, 1.0
-    bound = np.sqrt(float(e)) * largest
-    if largest > 1e100 or (largest > 0.0 and beta * bound * bound > 1e200):
-        sharpness, unit = min(beta * bound * bound, 1e200), bound
+    sharpness, boost, unit = beta, BOOST, 1.0
+    if top > 1e200 or beta * top > 1e200:
+        # A logit's rounding error alone decides every weight: they are those of a hard maximum. Smaller
+        # keys with a finite sharpness give the same weights and cannot overflow.
+        largest = 0.0
+        for j in range(n):
+            for c in range(e):
+                largest = max(largest, abs(z[j, c]))
+        bound = np.sqrt(float(e)) * largest
+        sharpness, boost, unit = min(beta * bound * bound, 1e200), BOOST if largest < 1e100 else 0, bound
+        top = 0.0
         for j in range(n):
             norm2 = 0.0
             for c in range(e):
@@ -186,13 +191,8 @@ def lift(x, z, beta, carry, log_weight, keys, values, offset):
                 norm2 += key * key
                 keys[j // TILE, (1 + c) * STRIDE + j % TILE] = key
             offset[j] = norm2
+            top = max(top, norm2)
 
-    top = 0.0
-    for j in range(n):
-        top = max(top, offset[j])
-    heaviest = -np.inf
-    for j in range(n):
-        heaviest = max(heaviest, log_weight[j])
     for j in range(n):
         keys[j // TILE, j % TILE] = 0.5 * sharpness * (offset[j] - top) + (log_weight[j] - heaviest)
         offset[j] = 0.5 * beta * (offset[j] + top) * unit * unit + heaviest
@@ -201,7 +201,7 @@ def lift(x, z, beta, carry, log_weight, keys, values, offset):
         end = min(TILE, n - tile * TILE)
         for k in range(end, end + 8):
             keys[tile, k] = -np.inf
-    return 0.5 * sharpness, BOOST if largest < 1e100 else 0, unit
+    return 0.5 * sharpness, boost, unit
 
 
 @jit()
