@@ -3,9 +3,11 @@
 import atexit
 import shutil
 import tempfile
+from pathlib import Path
 
 import numba
 from llvmlite import ir
+from numba.core.caching import FunctionCache
 from numba.extending import intrinsic
 from numba.np.arrayobj import make_array, populate_array
 
@@ -25,19 +27,51 @@ def jit(fastmath=FAST, arrays=False, inline=False):
     """
 
     def decorate(function):
-        options = dict(
-            nogil=True, cache=True, fastmath=fastmath, error_model="numpy", _nrt=arrays, forceinline=inline
-        )
+        kernel = numba.njit(nogil=True, fastmath=fastmath, error_model="numpy", _nrt=arrays, forceinline=inline)(function)
+        if numba.config.DISABLE_JIT:
+            return kernel
         try:
-            return numba.njit(**options)(function)
+            kernel._cache = _Cache(function)
         except RuntimeError:
-            # Neither the package's folder nor the home can be written: numba refuses to cache, at
-            # import. A private folder that goes with the process keeps the import working.
+            # Neither the package's folder nor the home can be written. A private folder that goes with the process
+            # keeps the import working.
             numba.config.CACHE_DIR = tempfile.mkdtemp(prefix="mfcore-")
             atexit.register(shutil.rmtree, numba.config.CACHE_DIR, ignore_errors=True)
-            return numba.njit(**options)(function)
+            kernel._cache = _Cache(function)
+        _kernels.append(kernel)
+        return kernel
 
     return decorate
+
+
+_kernels = []  # in the order of their definition: what a kernel calls comes before it
+
+
+class _Cache(FunctionCache):
+    """What numba keeps of a kernel on disk, read after all that the kernel may call.
+
+    The compiled code of a caller holds a copy of what it calls, optimized once more, which may round otherwise; and of
+    the same function a process runs what it has met first. In a process that compiles that is the function itself,
+    which so must be loaded first where nothing is left to compile. Else the first run would differ from all others.
+    """
+
+    _seen = None
+
+    def load_overload(self, sig, target_context):
+        for kernel in _kernels:
+            if kernel.py_func is self._py_func:
+                break
+            kernel._cache._load_all(kernel)
+        return super().load_overload(sig, target_context)
+
+    def _load_all(self, kernel):
+        index = Path(self._cache_file._index_path)
+        seen = index.stat().st_mtime_ns if index.exists() else None
+        if seen != self._seen:
+            self._seen = seen
+            for sig, *version in self._cache_file._load_index():
+                if version == list(self._index_key(sig, kernel.targetctx.codegen())[1:]):
+                    kernel.compile(sig)
 
 
 @intrinsic
@@ -76,6 +110,6 @@ def _sliced(array, start, length):
 # a b + c, in one instruction where the processor has it. Written out, a product that is wanted twice is computed once,
 # and then added twice: that is one operation more.
 multiply_add = _separate if numba.config.DISABLE_JIT else _fused
-# The entries from `start` on of a C-ordered array, which must be an argument of the function that asks: nothing is
-# checked, and nothing counted that would keep the array alive. A slice costs as much as the sum over eight tokens.
+# The entries from `start` on of a C-ordered array, which an argument of the function that asks must keep alive: nothing
+# is checked, and nothing counted. A slice costs as much as the sum over eight tokens.
 view = _sliced if numba.config.DISABLE_JIT else _pointed

@@ -41,6 +41,7 @@ Field = namedtuple(
         "normalized",  # whether a row is divided by its own mass (else by the number of tokens)
         "carry",  # whether the values are the features (else the tokens)
         "rigid",  # whether all A_i are orthogonal
+        # One row or more for each token: a flow's clusters are the first of them.
         "blocks",  # (n, d/b, b, b) the diagonal blocks of A_i; (n, 0, 0, 0) where it is the identity
         "shift",  # (n, e): z_i = A_i x_i + shift_i
         "mask",  # (4,): how far back and ahead a token sees, how many first tokens in any case, decay with distance
@@ -101,7 +102,7 @@ def lanes(n, d):
     tokens a lane those arrays would cost more than the threads save. More than four take 30 MB at most, for beyond 32
     the C library would ask the system for new pages at every call; and more than two 100 MB.
     """
-    size = 8 * n * (d + 1)
+    size = 8 * (tiles(n) + 1) * STRIDE * (d + 1)
     most = min(n // 256, max(4, 30_000_000 // size), max(2, 100_000_000 // size))
     count = 1
     while 2 * count <= min(16, most):
@@ -887,8 +888,11 @@ def log_energy(log_mass, beta):
     n, top, total = len(log_mass), log_mass[0], 0.0
     for i in range(n):
         top = max(top, log_mass[i])
-    for i in range(n):
-        total += np.exp(log_mass[i] - top)
+    for first in range(0, n, 256):  # in parts, for many equal terms would make the same rounding error each
+        part = 0.0
+        for i in range(first, min(n, first + 256)):
+            part += np.exp(log_mass[i] - top)
+        total += part
     return top + np.log(total) - 2.0 * np.log(n) - np.log(2.0) - np.log(beta)
 
 

@@ -151,7 +151,7 @@ class SelfAttention(_check.Fixed):
         TypeError, ValueError
             As for velocity, and for steps that are negative, NaN or not one number or n numbers.
         """
-        return self.layers(x, step, 1)[1]
+        return self.layers(x, step, 1)[1].copy()
 
     def method_for(self, x):
         """How velocity(x) would sum over the tokens.
@@ -302,7 +302,7 @@ class SelfAttention(_check.Fixed):
 
     def _alone(self, s, n, field):
         """Whether the members of an ensemble are computed one by one, for harmonic sums or with threads for each."""
-        return (s == 1 and _threads_for(n * n) > 1) or self._may_be_harmonic(n, field)
+        return (s == 1 and _threads_for((n + len(field.prompts)) ** 2) > 1) or self._may_be_harmonic(n, field)
 
     def _evaluate_one(self, x, field, log_weight, accuracy, masses, drift, log_mass):
         """Drift and log-mass of one member; returns how they were summed."""
@@ -423,9 +423,8 @@ class SelfAttention(_check.Fixed):
 
     def _log_energies(self, states, field):
         """Log-energies (k,) of states (k, n, d), each with the threads that it can use."""
-        if _threads_for(states.shape[1] ** 2) < 2:
-            return self._log_energy(states, field)
-        return np.concatenate([self._log_energy(x[None], field) for x in states])
+        step = 1 if self._alone(1, states.shape[1], field) else 256
+        return np.concatenate([self._log_energy(states[k : k + step], field) for k in range(0, len(states), step)])
 
     def _log_energy(self, x, field, log_mass=None, accuracy=None):
         """Log-energies (s,) of an ensemble; its log-masses (s, n) need not be computed again."""

@@ -101,9 +101,14 @@ def maximize(model, x0, *, tol=1e-13, max_iter=10_000):
         twice = model._for_energy(field)
 
         def members(first, last):
-            _kernels.ascend(x, field, twice, climbs, tol, max_iter, ROUNDING, first, last, *results)
+            _kernels.ascend(x, field, twice, climbs, tol, min(max_iter, 2**62), ROUNDING, first, last, *results)
 
-        _share(members, starts, _threads_for(starts * n * n * 1000))
+        threads = _threads_for(starts * n * n * 1000)
+        if threads > 1:
+            _share(members, starts, threads)
+        else:
+            for k in range(starts):  # one by one, so that an interrupt is heard in between
+                members(k, k + 1)
     if climbs and not np.isfinite(log_energy).all():
         raise OverflowError("even log_energy exceeds the floating range: beta times the squared feature norm does")
     converged = (residual <= tol) & monotone

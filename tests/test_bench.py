@@ -4,6 +4,7 @@ import importlib
 import sys
 from pathlib import Path
 
+import numba
 import numpy as np
 import pytest
 from cases import tokens
@@ -19,12 +20,14 @@ def bench(monkeypatch):
     monkeypatch.syspath_prepend(FOLDER)
     module = importlib.import_module("bench")
     small = {
-        "RUNS": 2, "PAUSE": 0.0, "SIZES": (8, 64), "DIMENSIONS": (2, 5), "MANY": 32, "DIRECT": (64, 300),
+        "RUNS": 2, "PAUSE": 0.0, "PAUSE_OF_BLAS": 0.0, "SIZES": (8, 64), "DIMENSIONS": (2, 5), "MANY": 32, "DIRECT": (64, 300),
         "HARMONIC": ((2, 5.0, (500, 1000)), (3, 5.0, (500, 1000))), "BOTH": 600,
     }  # fmt: skip
     for name, value in small.items():
         monkeypatch.setattr(module, name, value)
-    monkeypatch.setattr(module, "python", lambda code, **environment: "2.0 3.0" if environment else "1.5")
+    monkeypatch.setattr(module, "python", lambda code, **environment: "2.0 3.0")
+    monkeypatch.setattr(module, "memory", lambda *arguments: 1.5)
+    monkeypatch.setattr(numba.config, "NUMBA_NUM_THREADS", numba.config.NUMBA_NUM_THREADS)  # to be put back
     yield module
     for name in ("bench", "peers"):
         del sys.modules[name]
@@ -51,7 +54,7 @@ def test_mfcore_beside_a_peer(bench, work):
     assert {line["peer"] for line in lines} == {"mfcore", "NumPy"}
     for line in lines:
         assert line["beside"] == "NumPy" and 0 < line["low"] <= line["ms"] <= line["high"]
-        assert (line["peer"] == "mfcore") == (line["ratio"] == 1)
+        assert line["peer"] != "mfcore" or line["ratio"] == 1
 
 
 def test_parts_without_a_peer(bench, monkeypatch):

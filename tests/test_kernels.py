@@ -74,7 +74,7 @@ def test_every_variant_against_the_oracle(n, d, kind):
 
 @pytest.mark.compiled
 @pytest.mark.parametrize("kind", ALL_KINDS)
-@pytest.mark.parametrize("n, d", [(255, 2), (256, 4), (257, 2), (513, 6), (700, 2)])
+@pytest.mark.parametrize("n, d", [(255, 2), (256, 4), (257, 2), (513, 6), (800, 4)])
 def test_across_tiles_and_threads(n, d, kind):
     rng = np.random.default_rng(n)
     aux, x = auxiliary(kind, rng, n, d, 0.5), tokens(rng, n, d)

@@ -72,7 +72,7 @@ def test_every_variant_against_the_oracle(n, d, kind, mask):
 
 @pytest.mark.compiled
 @pytest.mark.parametrize("mask", [*MASKS, masks.window(300), masks.prefix(280), masks.decay(0.01)])
-@pytest.mark.parametrize("n", [255, 257, 600])
+@pytest.mark.parametrize("n", [255, 257, 800])
 def test_across_tiles_and_threads(n, mask):
     rng = np.random.default_rng(n)
     for kind in ("none", "additive"):

@@ -115,7 +115,7 @@ def test_without_normals_it_is_the_midpoint_method(kind, normalization):
 @pytest.mark.compiled
 def test_threads_and_sums_give_the_same_path():
     rng = np.random.default_rng(2)
-    x, normals = tokens(rng, 700, 3), rng.standard_normal((3, 2, 700, 3))
+    x, normals = tokens(rng, 800, 3), rng.standard_normal((3, 2, 800, 3))
     for model in (mf.SelfAttention(2.0, method="direct"), mf.SelfAttention(2.0, "none", method="direct")):
         alone, together = (steps(model, x, 0.01, 0.2, normals, threads) for threads in (False, True))
         np.testing.assert_array_equal(alone, together)

@@ -36,7 +36,7 @@ def test_every_variant_against_the_oracle(n, d, kind, shared):
 
 @pytest.mark.compiled
 @pytest.mark.parametrize("shared", [True, False])
-@pytest.mark.parametrize("n", [255, 254, 600])
+@pytest.mark.parametrize("n", [255, 254, 800])
 def test_across_tiles_and_threads(n, shared):
     rng = np.random.default_rng(n)
     for kind in ("none", "additive"):

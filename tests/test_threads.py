@@ -40,6 +40,9 @@ def digest():
     found = mf.maximize(mf.SelfAttention(1.0), starts, max_iter=12)
     for result in (found.x, found.residual, found.log_energy, found.iterations):
         bits.update(np.ascontiguousarray(result).tobytes())
+    one = mf.maximize(mf.SelfAttention(1.0), mf.sphere.sample(801, 4, rng), max_iter=3)
+    for result in (one.x, one.residual, one.log_energy, one.iterations):
+        bits.update(np.ascontiguousarray(result).tobytes())
     starts = np.array([mf.sphere.sample(1600, 4, rng) for _ in range(2)])
     bits.update(mf.maximize(mf.SelfAttention(1.0), starts, max_iter=2).x.tobytes())
     twice = mf.sphere.sample(1000, 4, rng).repeat(2, axis=0)  # which merge, and then need fewer lanes
@@ -127,6 +130,9 @@ def test_no_array_is_kept_or_freed_too_early():
                         mf.maximize(model, x, max_iter=5), mf.maximize(model, np.stack([x, x]), max_iter=5)
                         mf.flow(model, x, [0.0, 0.1]), mf.flow([model, model], x, [0.1])
                         mf.flow(model, x, [0.1], noise=0.1, rng=rng, step=0.05)
+        short = mf.AdditivePE(p * np.logspace(-3, 0, 12)[:, None], 30.0)  # beside long ones
+        mf.SelfAttention(2.0, auxiliary=short).velocity(x)
+        mf.SelfAttention(2.0).layer(mf.sphere.sample(801, 4, rng), 1.0)
         stiff = mf.SelfAttention(2.0, auxiliary=mf.AdditivePE(p))
         assert "SDIRK4" in mf.flow(stiff, x, [1e6]).method
         assert "clusters" in mf.flow(mf.SelfAttention(2.0), x.repeat(2, axis=0), [1.0]).method
@@ -142,3 +148,23 @@ def test_no_array_is_kept_or_freed_too_early():
     """
     done = run(code, 1, NUMBA_NRT_STATS="1")
     assert done == ["0"] * 4, done
+
+
+def test_the_first_run_is_like_all_others(tmp_path):
+    """A process that compiles, and processes that find the code on disk and use it in whatever order."""
+    code = """
+    x = mf.sphere.sample(30, 3, np.random.default_rng(2))
+    model, found = mf.SelfAttention(2.0), {}
+    work = {
+        "velocity": lambda: model.velocity(x), "layers": lambda: model.layers(x, 0.1, 20),
+        "flow": lambda: mf.flow(model, x, [0.2, 1.0]).x, "maximize": lambda: mf.maximize(model, x, max_iter=9).x,
+    }
+    for name in sys.argv[1:] or ["velocity", "flow", "maximize", "layers"]:
+        found[name] = hashlib.sha256(work[name]().tobytes()).hexdigest()
+    print(*sorted(found.items()))
+    """
+    settings = {"NUMBA_CACHE_DIR": str(tmp_path)}
+    first = run(code, 1, **settings)
+    assert run(code, 1, **settings) == first
+    turned = code.replace('["velocity", "flow", "maximize", "layers"]', '["layers", "maximize", "flow", "velocity"]')
+    assert turned != code and run(turned, 1, **settings) == first

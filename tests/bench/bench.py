@@ -50,11 +50,12 @@ HARMONIC = (  # d, beta, sizes
 )
 BOTH = 100_000  # tokens on the sphere for direct sums beside harmonic ones
 SHARP = (1.0, 2.0, 5.0, 10.0, 20.0, 40.0, 60.0, 100.0, 200.0, 400.0)
-PAUSE = 0.03  # seconds after which idle threads of BLAS and OpenMP have stopped spinning
+PAUSE = 0.03  # seconds after which idle threads of OpenMP have stopped spinning
+PAUSE_OF_BLAS = 0.15  # and those of OpenBLAS, which NumPy uses
 BETA = 2.0
 
 
-def take_turns(runs, least=RUNS):
+def take_turns(runs, least=RUNS, pause=PAUSE):
     """Seconds of each function, turn by turn: {name: array (turns,)}.
 
     Before each turn a pause lets threads that the other keeps waiting go to sleep (a busy one: this core stays awake);
@@ -67,13 +68,13 @@ def take_turns(runs, least=RUNS):
         start = time.perf_counter()
         run()
         once[name] = time.perf_counter() - start
-    rest = PAUSE if max(once.values()) > 1e-3 else 0.0
+    rest = pause if max(once.values()) > 1e-3 else 0.0
     seconds = {name: [] for name in runs}
     gc.disable()
     for _ in range(least):
         for name, run in runs.items():
-            pause = time.perf_counter() + rest
-            while time.perf_counter() < pause:
+            until = time.perf_counter() + rest
+            while time.perf_counter() < until:
                 pass
             if once[name] < 0.05:
                 run()
@@ -112,7 +113,7 @@ def dimensions(missing):
 
 def threads(missing):
     """The softmax velocity against the number of threads."""
-    return each_peer("each_thread", peers.FEW, missing)
+    return each_peer("each_thread", peers.THREADED, missing)
 
 
 def trajectories(missing):
@@ -151,7 +152,11 @@ def beside(name, x, threads):
     """mfcore and one peer, at the same tokens and with as many threads."""
     n, d = x.shape
     pair = {"mfcore": peers.mfcore(x, BETA, threads), name: peers.PEERS[name](x, BETA, threads)}
-    return rows(take_turns(pair), beside=name, d=d, n=n, threads=threads)
+    return rows(take_turns(pair, RUNS, pause_for(name)), beside=name, d=d, n=n, threads=threads)
+
+
+def pause_for(name):
+    return PAUSE_OF_BLAS if name in ("NumPy", "NumPy, blocked", "published loop") else PAUSE
 
 
 def each_dimension(name):
@@ -169,7 +174,7 @@ def thousand_layers(name):
     for n in (32, 256):
         x = mf.sphere.sample(n, 3, np.random.default_rng(1))
         pair = {"mfcore": peers.mfcore_layers(x, BETA, THREADS), name: peers.LAYERS[name](x, BETA, THREADS)}
-        lines += rows(take_turns(pair), beside=name, d=3, n=n, layers=1000, threads=THREADS)
+        lines += rows(take_turns(pair, RUNS, pause_for(name)), beside=name, d=3, n=n, layers=1000, threads=THREADS)
     return lines
 
 
@@ -195,7 +200,7 @@ def differences(missing):
     assert " - v" not in plain and "- a" not in plain
     space = dict(vars(mf._kernels))
     exec(plain, space)
-    other = numba.njit(nogil=True, fastmath=mf._jit.FAST, error_model="numpy")(space["block"])
+    other = numba.njit(nogil=True, fastmath=mf._jit.FAST, error_model="numpy", _nrt=False)(space["block"])
     tile, stride = mf._kernels.TILE, mf._kernels.STRIDE
     lines = []
     for d in (3, 16, 64):
@@ -344,7 +349,7 @@ print(first, time.perf_counter() - start)
 
 
 def vectors(missing):
-    """What vectors of 512 bits give beside those of 256, turn by turn in processes of their own."""
+    """What vectors as wide as the compiler chooses give beside those of 256 bits, in processes turn by turn."""
     if "AVX-512" not in machine():
         return []
     code = f"""
@@ -359,16 +364,16 @@ for d in (3, 64):
         taken.append(time.perf_counter() - start)
     print(1e3 * np.median(taken))
 """
-    found = {256: [], 512: []}
+    found = {256: [], "chosen": []}
     with tempfile.TemporaryDirectory() as cache:
         for _ in range(5):
-            for bits, settings in ((256, {"NUMBA_CPU_NAME": "x86-64-v3", "NUMBA_CPU_FEATURES": ""}), (512, {})):
+            for bits, settings in ((256, {"NUMBA_CPU_NAME": "x86-64-v3", "NUMBA_CPU_FEATURES": ""}), ("chosen", {})):
                 # Numba's cache tells processors apart by name and features.
                 found[bits].append(list(map(float, python(code, NUMBA_CACHE_DIR=cache, **settings).split())))
     lines = []
     for k, d in enumerate((3, 64)):
-        narrow, wide = (float(np.median(np.array(found[bits])[:, k])) for bits in (256, 512))
-        lines.append({"d": d, "n": MANY, "256 bits ms": narrow, "512 bits ms": wide, "ratio": narrow / wide})
+        narrow, wide = (float(np.median(np.array(found[bits])[:, k])) for bits in found)
+        lines.append({"d": d, "n": MANY, "256 bits ms": narrow, "chosen ms": wide, "ratio": narrow / wide})
         show(lines[-1])
     return lines
 

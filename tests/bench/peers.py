@@ -125,6 +125,7 @@ PEERS = {
     "mfcore, harmonic": mfcore_harmonic,
 }
 FEW = ("PyTorch", "NumPy, blocked")  # where more would say nothing new
+THREADED = ("PyTorch",)  # the others take as many threads as they find
 MOST = {"PyTorch": 16384, "mfcore, harmonic": 16384, "published loop": 1024}  # tokens; others 4096
 
 
