@@ -21,7 +21,7 @@ def cost(e, terms, n):
     """Nanoseconds on one core, fitted to measurements.
 
     Only the ratio to PAIR matters. Where vectors are of 512 bits a pair takes 0.36 beside these, where they are of 256
-    about 0.75: near the point where both methods are equally fast, the slower of the two may be chosen.
+    about 0.65: near the point where both methods are equally fast, the slower of the two may be chosen.
     """
     return 9e4 + n * (40 + 0.25 * terms) if e == 2 else 1e5 + 70 * terms**2 + n * (60 + 0.26 * terms**2)
 
